@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Who may act: registered, active, with a certificate that has not been revoked.
+
+Checked twice. Once when a call arrives, to know the caller's keys and to refuse early; and again inside the
+transaction, so that a stop counts from the moment it was committed.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from broker.decide.model import Party
+from broker.step import Step
+from broker.storage.port import PartyRow, PartyStatus, Store
+from sluis.cards import PartyCard
+from sluis.errors import NotPermitted
+from sluis.identifiers import Oin
+from sluis.policy.bundle import Bundle
+from sluis.rpc.caller import Caller
+
+CERTIFICATE = "certificate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """A caller whom the directory knows, with the keys of the card that was admitted."""
+
+    caller: Caller
+    role: str
+    card: PartyCard
+    card_digest: bytes
+
+    @property
+    def oin(self) -> Oin:
+        """The caller's OIN."""
+        return self.caller.oin
+
+
+def admit(step: Step, admitted: Admitted) -> PartyRow:
+    """Repeat the admission inside the transaction; the caller's OIN was in the needs.
+
+    Raises NotPermitted `party-unknown`, `party-stopped`, `certificate-revoked`, `not-your-identity`.
+    """
+    row = step.party(admitted.oin)
+    _check(row, admitted.caller, revoked=step.stopped(CERTIFICATE, admitted.caller.fingerprint))
+    if row is None or hashlib.sha256(row.card).digest() != admitted.card_digest:
+        raise NotPermitted("not-your-identity", "the registered keys changed during the call; try again")
+    return row
+
+
+def _check(row: PartyRow | None, caller: Caller, *, revoked: bool) -> PartyRow:
+    if row is None:
+        raise NotPermitted("party-unknown")
+    if row.status is not PartyStatus.ACTIVE:
+        raise NotPermitted("party-stopped")
+    if revoked:
+        raise NotPermitted("certificate-revoked")
+    return row
+
+
+class Directory:
+    """The directory of participants, remembered for a moment so that a busy caller costs no reads."""
+
+    def __init__(
+        self, store: Store, bundle: Bundle, *, keep: float = 1.0, timer: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store = store
+        self._bundle = bundle
+        self._keep = keep
+        self._timer = timer
+        self._known: dict[str, tuple[float, Admitted]] = {}
+
+    async def admit(self, caller: Caller) -> Admitted:
+        """Return the caller's role and keys. Raises NotPermitted as in `admit`."""
+        known = self._known.get(caller.fingerprint)
+        if known and known[0] > self._timer():
+            return known[1]
+        admitted = await asyncio.to_thread(self._read, caller)
+        if len(self._known) > 10_000:
+            self._known.clear()
+        self._known[caller.fingerprint] = (self._timer() + self._keep, admitted)
+        return admitted
+
+    def _read(self, caller: Caller) -> Admitted:
+        stops = self._store.stops()
+        revoked = any(stop.scope == CERTIFICATE and stop.target == caller.fingerprint for stop in stops)
+        row = _check(self._store.party(caller.oin), caller, revoked=revoked)
+        return Admitted(
+            caller=caller,
+            role=row.role,
+            card=PartyCard.parse(row.card),
+            card_digest=hashlib.sha256(row.card).digest(),
+        )
+
+    async def require_role(self, caller: Caller, *roles: str) -> Admitted:
+        """Admit only these roles. Raises NotPermitted `not-your-role`."""
+        admitted = await self.admit(caller)
+        if admitted.role not in roles:
+            raise NotPermitted("not-your-role")
+        return admitted
+
+    def party_of(self, step: Step, oin: Oin) -> Party:
+        """A participant as the policy engine sees it; one that is unknown or stopped has no role."""
+        row = step.party(oin)
+        if row is None or row.status is not PartyStatus.ACTIVE:
+            return Party(oin=oin, role="", sector="")
+        return Party(oin=oin, role=row.role, sector=self._bundle.sector_of(row.role))

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Settings of the broker: a TOML file (`--config`), overridden by SLUIS_BROKER_* in the environment.
+
+listen = "0.0.0.0:7300"
+database = "postgresql+psycopg://sluis@db/sluis"      # or sqlite:///path/to/broker.sqlite
+keys = "keys"                  # tls.key, tls.crt, ca.crt, receipt.key, log.key
+origin = "sluis.example/log/2026"                     # the log's name in every checkpoint
+policies = ""                  # the rules; empty: those that came with the software
+checkpoint_seconds = 1.0
+
+[[witnesses]]
+url = "https://witness.example"
+vkeys = ["witness.example+...+..."]
+"""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sluis.settings import FileSettings, SettingsConfigDict
+
+
+class WitnessSettings(BaseModel):
+    """A witness that is asked to cosign each checkpoint."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str
+    vkeys: list[str]
+
+
+class BrokerSettings(FileSettings):
+    """What the broker needs to run."""
+
+    model_config = SettingsConfigDict(env_prefix="SLUIS_BROKER_", extra="forbid")
+
+    listen: str = "127.0.0.1:7300"
+    database: str
+    keys: Path
+    origin: str
+    policies: Path | None = None
+    checkpoint_seconds: float = 1.0
+    witnesses: list[WitnessSettings] = Field(default_factory=list)
+    grace_seconds: float = 10.0
+    wire_tap: Path | None = None

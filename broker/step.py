@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""One batch inside its transaction: what was read for it, and what its members write.
+
+Members see what earlier members of the same batch did (a repeated key, a signal id, an acknowledgement),
+because the transaction itself shows only what was committed before.
+"""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from broker.storage.port import Delivery, FirstAnswer, PartyRow, Period, StoredSignal, Transaction
+from sluis.canonical import canonical_json
+from sluis.errors import Unavailable
+from sluis.merkle import Hash, leaf_hash
+
+T = TypeVar("T")
+
+CLOCK_TOLERANCE_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterKey:
+    """A subject in a register, in the pseudonymisation domain of `recipient`."""
+
+    agreement: str
+    register: str
+    recipient: str
+    epoch: str
+    pseudonym: bytes
+
+    @property
+    def domain(self) -> tuple[str, str, str, str]:
+        """The register without the subject."""
+        return (self.agreement, self.register, self.recipient, self.epoch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a work reads."""
+
+    parties: frozenset[str] = frozenset()
+    answers: frozenset[tuple[str, str]] = frozenset()
+    signals: frozenset[bytes] = frozenset()
+    registers: frozenset[RegisterKey] = frozenset()
+    deliveries: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """An entry as appended."""
+
+    index: int
+    entry: bytes
+    leaf: Hash
+
+
+@dataclass(slots=True)
+class _Overlay:
+    answers: dict[tuple[str, str], FirstAnswer] = field(default_factory=dict)
+    signals: set[bytes] = field(default_factory=set)
+    acknowledged: set[int] = field(default_factory=set)
+
+
+class Step:
+    """The view of a batch. `now` is the same for all its members and never before the log's newest entry."""
+
+    def __init__(self, tx: Transaction, now: datetime, needs: Sequence[Needs]) -> None:
+        self.tx = tx
+        now_ms = int(now.timestamp() * 1000)
+        behind = tx.head.last_time_ms - now_ms
+        if behind > CLOCK_TOLERANCE_MS:
+            raise Unavailable("clock-behind-log", f"the clock is {behind} ms behind the log's newest entry")
+        self.now = now
+        self.now_ms = max(now_ms, tx.head.last_time_ms)
+        self.stops = tx.stops()
+        self._parties = dict(tx.parties(_union(need.parties for need in needs)))
+        self._answers = tx.first_answers(_union(need.answers for need in needs))
+        self._signals = tx.known_signals(_union(need.signals for need in needs))
+        self._deliveries = tx.deliveries(_union(need.deliveries for need in needs))
+        self._periods: dict[RegisterKey, Sequence[Period]] = {}
+        self._owners: dict[tuple[str, str, str, str], frozenset[str]] = {}
+        self._read_registers(_union(need.registers for need in needs))
+        self._new = _Overlay()
+        self._wake: set[str] = set()
+        self.wrote = False
+
+    def read_more(self, needs: Needs) -> None:
+        """Read parties and registers that only became known inside the transaction."""
+        self._parties.update(self.tx.parties(needs.parties))
+        self._read_registers(needs.registers)
+
+    def begin(self, wake: set[str]) -> None:
+        """Start the next member; `wake` collects the recipients for whom something arrived."""
+        self.wrote = False
+        self._wake = wake
+
+    def _read_registers(self, keys: frozenset[RegisterKey]) -> None:
+        domains: dict[tuple[str, str, str, str], dict[bytes, RegisterKey]] = defaultdict(dict)
+        for key in keys:
+            domains[key.domain][key.pseudonym] = key
+        for domain, subjects in domains.items():
+            if domain not in self._owners:
+                self._owners[domain] = self.tx.register_owners(*domain)
+                self._parties.update(self.tx.parties(self._owners[domain]))
+            rows = self.tx.register_periods(*domain, subjects.keys())
+            self._periods.update({subjects[pseudonym]: periods for pseudonym, periods in rows.items()})
+
+    def party(self, oin: str) -> PartyRow | None:
+        """A participant whose OIN was in the needs."""
+        return self._parties.get(oin)
+
+    def stopped(self, scope: str, target: str) -> bool:
+        """Whether an emergency stop covers this agreement, rule or certificate."""
+        return any(stop.scope == scope and stop.target == target for stop in self.stops)
+
+    def first_answer(self, oin: str, key: str) -> FirstAnswer | None:
+        """The first answer to an idempotency key, also from earlier in this batch."""
+        return self._new.answers.get((oin, key)) or self._answers.get((oin, key))
+
+    def signal_exists(self, signal_id: bytes) -> bool:
+        """Whether a signal with this id was accepted before."""
+        return signal_id in self._signals or signal_id in self._new.signals
+
+    def role(self, oin: str) -> str:
+        """The role of a participant; empty when it is unknown."""
+        row = self._parties.get(oin)
+        return row.role if row else ""
+
+    def register_owners(self, key: RegisterKey) -> frozenset[str]:
+        """Who keeps an active snapshot of this register in this domain."""
+        return self._owners.get(key.domain, frozenset())
+
+    def periods(self, key: RegisterKey) -> Sequence[Period]:
+        """The periods for which registers hold the subject."""
+        return self._periods.get(key, ())
+
+    def delivery(self, log_index: int) -> tuple[Delivery | None, bool]:
+        """A delivery and whether it has been acknowledged."""
+        row = self._deliveries.get(log_index)
+        done = row is not None and (row.acknowledged_index is not None or log_index in self._new.acknowledged)
+        return row, done
+
+    def log(self, entry: Mapping[str, object], *, salt: bytes = b"") -> Logged:
+        """Append an entry; `time` is filled in. A salt goes beside the log, where it can be destroyed."""
+        self.wrote = True
+        data = canonical_json({**entry, "v": 1, "time": rfc3339(self.now_ms)})
+        index = self.tx.append(data, self.now_ms)
+        if salt:
+            self.tx.add_salt(index, salt)
+        return Logged(index=index, entry=data, leaf=leaf_hash(data))
+
+    def remember(self, row: FirstAnswer) -> None:
+        """Keep the answer to an idempotency key."""
+        self.wrote = True
+        self._new.answers[(row.oin, row.key)] = row
+        self.tx.add_first_answer(row)
+
+    def keep(self, row: StoredSignal) -> None:
+        """Keep a sealed signal."""
+        self.wrote = True
+        self._new.signals.add(row.signal_id)
+        self.tx.add_signal(row)
+
+    def deliver(self, row: Delivery) -> None:
+        """Put a release into its recipient's mailbox."""
+        self.wrote = True
+        self._wake.add(row.recipient)
+        self.tx.add_delivery(row)
+
+    def acknowledge(self, log_index: int, acknowledged_index: int) -> None:
+        """Mark a delivery as acknowledged."""
+        self.wrote = True
+        self._new.acknowledged.add(log_index)
+        self.tx.acknowledge(log_index, acknowledged_index)
+
+
+def rfc3339(time_ms: int) -> str:
+    """Format Unix milliseconds as RFC 3339 in UTC."""
+    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z"
+
+
+def new_salt() -> bytes:
+    """A fresh salt for a commitment, 32 bytes."""
+    return secrets.token_bytes(32)
+
+
+def _union(sets: Iterable[frozenset[T]]) -> frozenset[T]:
+    empty: frozenset[T] = frozenset()
+    return empty.union(*sets)

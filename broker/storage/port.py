@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The store as the rest of the broker sees it: rows, one writing transaction, and reads beside it.
+
+A `Transaction` holds the log's head for its whole life (SQLite: BEGIN IMMEDIATE; PostgreSQL: SELECT ...
+FOR UPDATE on the head row), so what it reads, decides and writes is one serial step, whichever replica
+runs it. Nothing it wrote exists before `commit` returns; leaving the block without commit undoes it all.
+
+Errors: Unavailable `storage-unavailable` for a database that is gone, full or busy.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from sluis.merkle import CompactRange, Hash
+
+
+class PartyStatus(StrEnum):
+    """Whether a participant may act."""
+
+    ACTIVE = "active"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartyRow:
+    """A registered participant."""
+
+    oin: str
+    name: str
+    role: str
+    status: PartyStatus
+    card: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """An emergency stop; scope is `agreement`, `rule` or `certificate` (target: SHA-256 hex of its DER)."""
+
+    scope: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstAnswer:
+    """What a caller got for an idempotency key, so that a repetition gets the same."""
+
+    oin: str
+    key: str
+    content_digest: bytes
+    answer: bytes
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSignal:
+    """A sealed signal that the broker keeps for its recipient. `envelope` is the minimised message."""
+
+    signal_id: bytes
+    pushed_index: int
+    sender: str
+    recipient: str
+    agreement: str
+    kind: str
+    purpose: str
+    delivery: str
+    epoch: str
+    pseudonym: bytes
+    expires_at_ms: int
+    envelope: bytes
+    redaction: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A release of a signal to its recipient; the mailbox is ordered by `log_index`."""
+
+    log_index: int
+    recipient: str
+    signal_id: bytes
+    acknowledged_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryView:
+    """A delivery with all that the recipient gets."""
+
+    log_index: int
+    envelope: bytes
+    redaction: bytes
+    entry: bytes
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A register snapshot, signed by its owner; `recipient` names the pseudonymisation domain."""
+
+    snapshot_id: bytes
+    owner: str
+    agreement: str
+    register: str
+    recipient: str
+    epoch: str
+    created_at_ms: int
+    entry_count: int
+    header: bytes
+    digest: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """That a register holds a subject for a period; ISO dates, inclusive, empty when open-ended."""
+
+    owner: str
+    valid_from: str
+    valid_until: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainKeyRow:
+    """A published key of an evaluator; `publication` is the protobuf message."""
+
+    agreement: str
+    recipient: str
+    epoch: str
+    evaluator: str
+    publication: bytes
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """An entry of the log as stored."""
+
+    log_index: int
+    entry: bytes
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The log's head: the tree so far and the time of its newest entry."""
+
+    tree: CompactRange
+    last_time_ms: int
+
+
+class Transaction(Protocol):
+    """One serial step. Reads see the committed state, not this transaction's own writes."""
+
+    @property
+    def head(self) -> Head: ...
+    def parties(self, oins: Collection[str]) -> Mapping[str, PartyRow]: ...
+    def stops(self) -> frozenset[Stop]: ...
+    def first_answers(self, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], FirstAnswer]: ...
+    def known_signals(self, signal_ids: Collection[bytes]) -> frozenset[bytes]: ...
+    def register_owners(self, agreement: str, register: str, recipient: str, epoch: str) -> frozenset[str]:
+        """Who has an active snapshot of a register in a domain."""
+        ...
+
+    def register_periods(
+        self, agreement: str, register: str, recipient: str, epoch: str, pseudonyms: Collection[bytes]
+    ) -> Mapping[bytes, Sequence[Period]]:
+        """From active snapshots of any owner."""
+        ...
+
+    def deposits(
+        self,
+        recipient: str,
+        agreement: str,
+        kind: str,
+        epoch: str,
+        pseudonyms: Collection[bytes],
+        now_ms: int,
+    ) -> Sequence[StoredSignal]:
+        """Unexpired `on_match` signals, oldest first."""
+        ...
+
+    def deliveries(self, log_indexes: Collection[int]) -> Mapping[int, Delivery]: ...
+    def domain_key(
+        self, agreement: str, recipient: str, epoch: str, evaluator: str
+    ) -> DomainKeyRow | None: ...
+
+    def append(self, entry: bytes, time_ms: int) -> int:
+        """Append an entry to the log; returns its index."""
+        ...
+
+    def add_salt(self, log_index: int, salt: bytes) -> None: ...
+    def add_first_answer(self, row: FirstAnswer) -> None: ...
+    def add_signal(self, row: StoredSignal) -> None: ...
+    def add_delivery(self, row: Delivery) -> None: ...
+    def acknowledge(self, log_index: int, acknowledged_index: int) -> None: ...
+    def put_party(self, row: PartyRow) -> None: ...
+    def add_stop(self, row: Stop, log_index: int) -> None: ...
+    def remove_stop(self, row: Stop) -> None: ...
+    def add_domain_key(self, row: DomainKeyRow) -> None: ...
+    def activate_snapshot(self, row: Snapshot, log_index: int) -> None:
+        """Make a loaded snapshot the register's content, in place of the one before."""
+        ...
+
+    def commit(self) -> None:
+        """Write everything, durably. Raises Unavailable when it could not; then nothing was written."""
+        ...
+
+
+class Store(Protocol):
+    """Storage of one broker. Synchronous: call it from the committer's thread or a reader's."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]: ...
+
+    # the log, read beside the writer
+    def head(self) -> Head: ...
+    def entries(self, start: int, end: int) -> Iterator[LogRow]: ...
+    def node(self, level: int, index: int) -> Hash:
+        """The hash of a complete subtree; level 0 is a leaf. Raises NotFound `not-found`."""
+        ...
+
+    def add_checkpoint(self, size: int, note: str, signed_at_ms: int) -> None: ...
+    def checkpoint(self, minimum_size: int = 0) -> str | None:
+        """The newest checkpoint (0), or the smallest of at least that size."""
+        ...
+
+    # mailboxes and directory, read beside the writer
+    def mailbox(self, recipient: str, after: int, limit: int) -> Sequence[DeliveryView]:
+        """Unacknowledged deliveries with log_index > after, oldest first, expired signals left out."""
+        ...
+
+    def deliveries_at(self, log_indexes: Sequence[int]) -> Sequence[DeliveryView]: ...
+    def party(self, oin: str) -> PartyRow | None: ...
+    def party_page(self, after: str, limit: int, role: str) -> Sequence[PartyRow]: ...
+    def stops(self) -> frozenset[Stop]: ...
+    def domain_keys(self, agreement: str, recipient: str) -> Sequence[DomainKeyRow]: ...
+    def log_row(self, log_index: int) -> LogRow | None: ...
+
+    # registers are loaded beside the log, and take effect in a transaction
+    def add_register_entries(self, snapshot_id: bytes, rows: Iterable[tuple[bytes, str, str]]) -> None: ...
+    def drop_register_entries(self, snapshot_id: bytes) -> None: ...
+
+    def try_lead(self, name: str) -> bool:
+        """Take or keep a named lock, so that one replica does a task; lost when its holder goes."""
+        ...
+
+    def ping(self) -> None:
+        """Raise Unavailable when the database does not answer."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The store on SQLite and PostgreSQL: see `port.py` for what it promises, `open.py` for how to get one.
+
+Reads use connections of their own and never wait for a writer (SQLite's WAL, PostgreSQL's snapshots).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from broker.storage.bulk import is_postgres
+from broker.storage.engines import Engines, lend, session
+from broker.storage.leader import AdvisoryLeader, Leader, LeaseLeader
+from broker.storage.port import DeliveryView, DomainKeyRow, Head, LogRow, PartyRow, Stop
+from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
+from broker.storage.tiles import TileCache
+from broker.storage.transaction import SqlTransaction, party_row, read_head
+from broker.storage.writes import Writes
+from sluis.errors import Conflict, SluisError
+from sluis.merkle import Hash
+
+_PAGE = 1_000
+_LOAD_PORTION = 4_096
+
+
+class SqlStore:
+    """The `Store` of the port; any thread may call it."""
+
+    def __init__(self, engines: Engines, now_ms: Callable[[], int]) -> None:
+        self._engines = engines
+        self._now_ms = now_ms
+        self._queries = Queries(engines.dialect)
+        self._writes = Writes(engines.dialect)
+        self._tiles = TileCache(self._queries.log)
+        self._leader: Leader = (
+            AdvisoryLeader(engines.single)
+            if is_postgres(engines.dialect)
+            else LeaseLeader(engines.writer, now_ms)
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqlTransaction]:
+        """Take the head and give the one writing transaction; undone unless committed."""
+        with lend(self._engines.writer) as connection:
+            yield SqlTransaction(connection, self._queries, self._writes, self._landed)
+
+    def _landed(self, log_index: int, leaf: Hash) -> bool:
+        """Tell whether a COMMIT without an answer was carried out: is this leaf at its place?
+
+        Taking the head waits until the server has ended the transaction in doubt, either way.
+        """
+        try:
+            with session(self._engines.writer) as connection:
+                read_head(connection, self._queries.log, lock=True)
+                values = {"start": log_index, "end": log_index + 1}
+                rows = connection.execute(self._queries.log.leaf_hashes, values).all()
+        except SluisError:
+            return False
+        return [bytes(row.leaf_hash) for row in rows] == [leaf]
+
+    # the log
+
+    def head(self) -> Head:
+        """The log's head as committed."""
+        with session(self._engines.reader) as connection:
+            return read_head(connection, self._queries.log)
+
+    def entries(self, start: int, end: int) -> Iterator[LogRow]:
+        """Yield the entries with start <= log_index < end; a page at a time, so no read lasts long."""
+        start, end = max(start, 0), min(end, MAX_INTEGER)
+        while start < end:
+            page = self._rows(self._queries.log.entries, start=start, end=end, limit=_PAGE)
+            for row in page:
+                yield _log_row(row)
+            if len(page) < _PAGE:
+                return
+            start = page[-1].log_index + 1
+
+    def log_row(self, log_index: int) -> LogRow | None:
+        """Give one entry."""
+        if not storable([log_index]):
+            return None
+        rows = self._rows(self._queries.log.entries, start=log_index, end=log_index + 1, limit=1)
+        return _log_row(rows[0]) if rows else None
+
+    def node(self, level: int, index: int) -> Hash:
+        """The hash of a complete subtree; level 0 is a leaf. Raises NotFound `not-found`."""
+        found = self._tiles.remembered(level, index)
+        if found is not None:
+            return found
+        with session(self._engines.reader) as connection:
+            return self._tiles.read(connection, level, index)
+
+    def add_checkpoint(self, size: int, note: str, signed_at_ms: int) -> None:
+        """Keep a checkpoint, in place of one of the same size."""
+        values = {"size": size, "note": note, "signed_at_ms": signed_at_ms}
+        with session(self._engines.writer, "checkpoint") as connection:
+            self._writes.put("checkpoint", values).run(connection)
+            connection.commit()
+
+    def checkpoint(self, minimum_size: int = 0) -> str | None:
+        """The newest checkpoint (0), or the smallest of at least that size."""
+        if not storable([minimum_size]):
+            return None
+        if minimum_size == 0:
+            rows = self._rows(self._queries.log.newest_checkpoint)
+        else:
+            rows = self._rows(self._queries.log.covering_checkpoint, size=minimum_size)
+        return str(rows[0].note) if rows else None
+
+    # mailboxes and directory
+
+    def mailbox(self, recipient: str, after: int, limit: int) -> Sequence[DeliveryView]:
+        """Unacknowledged deliveries with log_index > after, oldest first, expired signals left out."""
+        if after >= MAX_INTEGER or limit <= 0:
+            return []
+        values = {"a_recipient": recipient, "after": max(after, -1), "limit": limit, "now": self._now_ms()}
+        return [_view(row) for row in self._rows(self._queries.exchange.mailbox, **values)]
+
+    def deliveries_at(self, log_indexes: Sequence[int]) -> Sequence[DeliveryView]:
+        """Give deliveries in the order asked, expired and acknowledged too; what is not there is left out."""
+        with session(self._engines.reader) as connection:
+            rows = self._queries.each_among(
+                connection, self._queries.exchange.views_at, storable(log_indexes)
+            )
+            views = {row.log_index: _view(row) for row in rows}
+        return [views[index] for index in log_indexes if index in views]
+
+    def party(self, oin: str) -> PartyRow | None:
+        """Give a participant."""
+        with session(self._engines.reader) as connection:
+            rows = list(self._queries.each_among(connection, self._queries.directory.parties, [oin]))
+        return party_row(rows[0]) if rows else None
+
+    def party_page(self, after: str, limit: int, role: str) -> Sequence[PartyRow]:
+        """Give participants with an OIN above `after`, in order; of any role when `role` is empty."""
+        if limit <= 0:
+            return []
+        directory = self._queries.directory
+        if role:
+            rows = self._rows(directory.party_page_of_role, after=after, limit=limit, a_role=role)
+        else:
+            rows = self._rows(directory.party_page, after=after, limit=limit)
+        return [party_row(row) for row in rows]
+
+    def stops(self) -> frozenset[Stop]:
+        """Give the stops in force."""
+        rows = self._rows(self._queries.directory.stops)
+        return frozenset(Stop(scope=row.scope, target=row.target) for row in rows)
+
+    def domain_keys(self, agreement: str, recipient: str) -> Sequence[DomainKeyRow]:
+        """Give the published keys of a recipient's domains, oldest first."""
+        rows = self._rows(self._queries.directory.domain_keys, a_agreement=agreement, a_recipient=recipient)
+        return [DomainKeyRow(**row._asdict()) for row in rows]
+
+    # registers
+
+    def add_register_entries(self, snapshot_id: bytes, rows: Iterable[tuple[bytes, str, str]]) -> None:
+        """Load entries (pseudonym, valid_from, valid_until) of a snapshot that is not active yet.
+
+        Raises Conflict `wrong-state` for one that was activated.
+        """
+        entries = iter(rows)
+        while portion := [(snapshot_id, *row) for row in islice(entries, _LOAD_PORTION)]:
+            with session(self._engines.writer, "register_entry") as connection:
+                self._refuse_activated(connection, snapshot_id)
+                self._writes.register_entries(connection, portion)
+                connection.commit()
+
+    def drop_register_entries(self, snapshot_id: bytes) -> None:
+        """Forget a load that was given up. Raises Conflict `wrong-state` for an activated snapshot."""
+        with session(self._engines.writer, "register_entry") as connection:
+            self._refuse_activated(connection, snapshot_id)
+            self._writes.drop_register_entries(snapshot_id).run(connection)
+            connection.commit()
+
+    def _refuse_activated(self, connection: Any, snapshot_id: bytes) -> None:
+        table = TABLES["register_snapshot"]
+        if connection.execute(select(table.c.active).where(table.c.snapshot_id == snapshot_id)).first():
+            raise Conflict("wrong-state", "a register that took effect is replaced, never changed")
+
+    # the whole
+
+    def try_lead(self, name: str) -> bool:
+        """Take or keep a named lock. Raises Unavailable; the lock is then to be taken as lost."""
+        return self._leader.try_lead(name)
+
+    def ping(self) -> None:
+        """Raise Unavailable when the database does not answer."""
+        self._rows(self._queries.log.head)
+
+    def close(self) -> None:
+        """Let go of locks and connections."""
+        self._leader.close()
+        self._engines.close()
+
+    def _rows(self, query: Rows, **values: Any) -> Sequence[Row[Any]]:
+        with session(self._engines.reader) as connection:
+            return connection.execute(query, values).all()
+
+
+def _log_row(row: Row[Any]) -> LogRow:
+    return LogRow(log_index=row.log_index, entry=bytes(row.entry), leaf_hash=bytes(row.leaf_hash))
+
+
+def _view(row: Row[Any]) -> DeliveryView:
+    return DeliveryView(**row._asdict())

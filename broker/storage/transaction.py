@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""One serial step on the log's head: reads at once, writes together at commit.
+
+What is added is kept in memory and written by `commit`, each table in one statement. The order is that of
+the guarantee "no log, no exchange" (G7): entries, tiles, then what rests on them, then the head.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import DBAPIError
+
+from broker.storage.faults import storage_errors, translate
+from broker.storage.port import (
+    Delivery,
+    DomainKeyRow,
+    FirstAnswer,
+    Head,
+    PartyRow,
+    PartyStatus,
+    Period,
+    Snapshot,
+    Stop,
+    StoredSignal,
+)
+from broker.storage.queries import (
+    DELIVERY_COLUMNS,
+    FIRST_ANSWER_COLUMNS,
+    SIGNAL_COLUMNS,
+    LogQueries,
+    Queries,
+    storable,
+)
+from broker.storage.tiles import HASH_BYTES, completed_tiles
+from broker.storage.writes import Step, Writes
+from sluis.errors import Conflict, Defect, InvalidInput, NotAuthentic
+from sluis.merkle import CompactRange, Hash, leaf_hash
+
+Landed = Callable[[int, Hash], bool]
+
+_SIGNAL = attrgetter(*SIGNAL_COLUMNS)
+_DELIVERY = attrgetter(*DELIVERY_COLUMNS)
+_FIRST_ANSWER = attrgetter(*FIRST_ANSWER_COLUMNS)
+
+
+def read_head(connection: Connection, queries: LogQueries, *, lock: bool = False) -> Head:
+    """Read the head row, and lock it. Raises NotAuthentic `log-inconsistent`, Unavailable."""
+    with storage_errors("log_head"):
+        row = connection.execute(queries.lock_head if lock else queries.head).first()
+    if row is None:
+        raise NotAuthentic("log-inconsistent", "the log has no head")
+    nodes = tuple(Hash(bytes(row.nodes[at : at + HASH_BYTES])) for at in range(0, len(row.nodes), HASH_BYTES))
+    try:
+        tree = CompactRange(size=row.size, nodes=nodes)
+    except InvalidInput:
+        raise NotAuthentic("log-inconsistent", "the head of the log is damaged") from None
+    return Head(tree=tree, last_time_ms=row.last_time_ms)
+
+
+def party_row(row: Row[Any]) -> PartyRow:
+    """Read a participant."""
+    return PartyRow(
+        oin=row.oin, name=row.name, role=row.role, status=PartyStatus(row.status), card=bytes(row.card)
+    )
+
+
+class SqlTransaction:
+    """The `Transaction` of the port. Made by `SqlStore.transaction`, used by one thread."""
+
+    def __init__(self, connection: Connection, queries: Queries, writes: Writes, landed: Landed) -> None:
+        self._connection = connection
+        self._queries = queries
+        self._writes = writes
+        self._landed = landed
+        self._head = read_head(connection, queries.log, lock=True)
+        self._time_ms = self._head.last_time_ms
+        self._open = True
+        self._entries: list[bytes] = []
+        self._signals: list[tuple[Any, ...]] = []
+        self._deliveries: list[tuple[Any, ...]] = []
+        self._first_answers: list[tuple[Any, ...]] = []
+        self._salts: list[tuple[int, bytes]] = []
+        self._acknowledged: list[tuple[int, int]] = []
+        self._steps: list[Step] = []
+
+    @property
+    def head(self) -> Head:
+        """The head as it was when the transaction took it."""
+        return self._head
+
+    # reads of the committed state
+
+    def parties(self, oins: Collection[str]) -> Mapping[str, PartyRow]:
+        """Give the participants among `oins`."""
+        rows = self._queries.each_among(self._connection, self._queries.directory.parties, oins)
+        return {row.oin: party_row(row) for row in rows}
+
+    def stops(self) -> frozenset[Stop]:
+        """Give the stops in force."""
+        return frozenset(Stop(scope=row.scope, target=row.target) for row in self._all("stops"))
+
+    def first_answers(self, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], FirstAnswer]:
+        """Give the answers given before, by (oin, key)."""
+        by_caller: dict[str, list[str]] = {}
+        for oin, key in keys:
+            by_caller.setdefault(oin, []).append(key)
+        query = self._queries.exchange.first_answers
+        return {
+            (row.oin, row.key): FirstAnswer(**row._asdict())
+            for oin, asked in by_caller.items()
+            for row in self._queries.each_among(self._connection, query, asked, a_oin=oin)
+        }
+
+    def known_signals(self, signal_ids: Collection[bytes]) -> frozenset[bytes]:
+        """Give the ids among `signal_ids` that are stored."""
+        rows = self._queries.each_among(self._connection, self._queries.exchange.known_signals, signal_ids)
+        return frozenset(bytes(row.signal_id) for row in rows)
+
+    def register_owners(self, agreement: str, register: str, recipient: str, epoch: str) -> frozenset[str]:
+        """Give who has an active snapshot of a register in a domain."""
+        return frozenset(row.owner for row in self._snapshots(agreement, register, recipient, epoch))
+
+    def register_periods(
+        self, agreement: str, register: str, recipient: str, epoch: str, pseudonyms: Collection[bytes]
+    ) -> Mapping[bytes, Sequence[Period]]:
+        """Give what active registers say of the subjects, in a fixed order; who has nothing is left out."""
+        snapshots = self._snapshots(agreement, register, recipient, epoch)
+        found: dict[bytes, list[Period]] = {}
+        for snapshot in snapshots:
+            rows = self._queries.each_among(
+                self._connection,
+                self._queries.exchange.periods,
+                pseudonyms,
+                a_snapshot_id=snapshot.snapshot_id,
+            )
+            for row in rows:
+                period = Period(owner=snapshot.owner, valid_from=row.valid_from, valid_until=row.valid_until)
+                found.setdefault(bytes(row.pseudonym), []).append(period)
+        for periods in found.values():
+            periods.sort(key=lambda period: (period.owner, period.valid_from, period.valid_until))
+        return found
+
+    def deposits(
+        self,
+        recipient: str,
+        agreement: str,
+        kind: str,
+        epoch: str,
+        pseudonyms: Collection[bytes],
+        now_ms: int,
+    ) -> Sequence[StoredSignal]:
+        """Unexpired `on_match` signals, oldest first."""
+        rows = self._queries.each_among(
+            self._connection,
+            self._queries.exchange.deposits,
+            pseudonyms,
+            a_recipient=recipient,
+            a_agreement=agreement,
+            a_kind=kind,
+            a_epoch=epoch,
+            now=now_ms,
+        )
+        return sorted(
+            (StoredSignal(**row._asdict()) for row in rows), key=lambda row: (row.pushed_index, row.signal_id)
+        )
+
+    def deliveries(self, log_indexes: Collection[int]) -> Mapping[int, Delivery]:
+        """Give the deliveries at these log indexes."""
+        rows = self._queries.each_among(
+            self._connection, self._queries.exchange.deliveries, storable(log_indexes)
+        )
+        return {row.log_index: Delivery(**row._asdict()) for row in rows}
+
+    def domain_key(self, agreement: str, recipient: str, epoch: str, evaluator: str) -> DomainKeyRow | None:
+        """Give a published key."""
+        rows = self._all(
+            "domain_key", a_agreement=agreement, a_recipient=recipient, a_epoch=epoch, a_evaluator=evaluator
+        )
+        return DomainKeyRow(**rows[0]._asdict()) if rows else None
+
+    def _snapshots(self, agreement: str, register: str, recipient: str, epoch: str) -> Sequence[Row[Any]]:
+        domain = {
+            "a_agreement": agreement,
+            "a_register": register,
+            "a_recipient": recipient,
+            "a_epoch": epoch,
+        }
+        with storage_errors():
+            return self._connection.execute(self._queries.exchange.snapshots, domain).all()
+
+    def _all(self, name: str, **values: str) -> Sequence[Row[Any]]:
+        with storage_errors():
+            return self._connection.execute(getattr(self._queries.directory, name), values).all()
+
+    # writes, kept until commit
+
+    def append(self, entry: bytes, time_ms: int) -> int:
+        """Append an entry to the log; returns its index."""
+        self._entries.append(entry)
+        self._time_ms = max(self._time_ms, time_ms)
+        return self._head.tree.size + len(self._entries) - 1
+
+    def add_salt(self, log_index: int, salt: bytes) -> None:
+        """Keep the salt of an entry's commitments."""
+        self._salts.append((log_index, salt))
+
+    def add_first_answer(self, row: FirstAnswer) -> None:
+        """Remember what a caller got; at commit Conflict `idempotency-conflict` when the key is taken."""
+        self._first_answers.append(_FIRST_ANSWER(row))
+
+    def add_signal(self, row: StoredSignal) -> None:
+        """Keep a signal; at commit Conflict `signal-exists` when there is one with its id."""
+        self._signals.append(_SIGNAL(row))
+
+    def add_delivery(self, row: Delivery) -> None:
+        """Put a release into its recipient's mailbox."""
+        self._deliveries.append(_DELIVERY(row))
+
+    def acknowledge(self, log_index: int, acknowledged_index: int) -> None:
+        """Take a delivery out of the mailbox; the first acknowledgement counts."""
+        self._acknowledged.append((acknowledged_index, log_index))
+
+    def put_party(self, row: PartyRow) -> None:
+        """Add or change a participant."""
+        self._steps.append(self._writes.put_party(row))
+
+    def add_stop(self, row: Stop, log_index: int) -> None:
+        """Put a stop into force."""
+        self._steps.append(self._writes.add_stop(row, log_index))
+
+    def remove_stop(self, row: Stop) -> None:
+        """Lift a stop."""
+        self._steps.append(self._writes.remove_stop(row))
+
+    def add_domain_key(self, row: DomainKeyRow) -> None:
+        """Publish a key; at commit Conflict `key-exists` when there is one."""
+        self._steps.append(self._writes.add_domain_key(row))
+
+    def activate_snapshot(self, row: Snapshot, log_index: int) -> None:
+        """Make a loaded snapshot the register's content, in place of the owner's one before.
+
+        Raises Conflict `wrong-state` at once when it was not loaded in full.
+        """
+        with storage_errors():
+            loaded = self._connection.execute(
+                self._queries.exchange.loaded, {"a_snapshot_id": row.snapshot_id}
+            ).scalar_one()
+        if loaded != row.entry_count:
+            raise Conflict(
+                "wrong-state", f"{loaded} of {row.entry_count} entries of the register were loaded"
+            )
+        self._steps.extend(self._writes.activate(row, log_index))
+
+    # commit
+
+    def commit(self) -> None:
+        """Write everything, durably.
+
+        Raises Unavailable when it could not, Conflict for a key that is taken; then nothing was written.
+        Should the database vanish while it answers to COMMIT, it is asked again; if it stays away, the caller
+        gets Unavailable and learns by its idempotency key, on its next try, whether it was written.
+        """
+        if not self._open:
+            raise Defect("defect", "a transaction commits once")
+        self._open = False
+        leaves = [leaf_hash(entry) for entry in self._entries]
+        self._write(leaves)
+        try:
+            self._connection.commit()
+        except DBAPIError as error:
+            last = self._head.tree.size + len(leaves) - 1
+            if not (error.connection_invalidated and leaves and self._landed(last, leaves[-1])):
+                raise translate(error) from None
+
+    def _write(self, leaves: Sequence[Hash]) -> None:
+        connection, writes = self._connection, self._writes
+        size = self._head.tree.size
+        tree, nodes = self._head.tree.extend(leaves)
+        tiles = completed_tiles(connection, self._queries.log, size, leaves, nodes)
+        rows = zip(range(size, size + len(leaves)), leaves, self._entries, strict=True)
+        writes.entries(connection, list(rows))
+        writes.tiles(connection, tiles)
+        writes.signals(connection, self._signals)
+        writes.deliveries(connection, self._deliveries)
+        writes.salts(connection, self._salts)
+        writes.first_answers(connection, self._first_answers)
+        writes.acknowledgements(connection, self._acknowledged)
+        for step in self._steps:
+            step.run(connection)
+        if leaves:
+            values = {"v_size": tree.size, "v_nodes": b"".join(tree.nodes), "v_time": self._time_ms}
+            with storage_errors("log_head"):
+                connection.execute(writes.head, values)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The write statements, built once per store: bulk for what each exchange writes, single for what is rare."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Dialect, Executable, bindparam, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from broker.storage.bulk import BulkAcknowledge, BulkInsert, is_postgres
+from broker.storage.faults import storage_errors
+from broker.storage.port import DomainKeyRow, PartyRow, Snapshot, Stop
+from broker.storage.queries import DELIVERY_COLUMNS, FIRST_ANSWER_COLUMNS, SIGNAL_COLUMNS, TABLES
+
+
+class Step(NamedTuple):
+    """One rare write, and the table that it may find a row in already."""
+
+    table: str
+    statement: Executable
+    values: dict[str, Any]
+
+    def run(self, connection: Connection) -> None:
+        """Write it."""
+        with storage_errors(self.table):
+            connection.execute(self.statement, self.values)
+
+
+class Writes:
+    """Every write of the store."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._insert = postgresql.insert if is_postgres(dialect) else sqlite.insert
+
+        def bulk(table: str, columns: Sequence[str]) -> BulkInsert:
+            return BulkInsert(TABLES[table], columns, dialect)
+
+        self.entries = bulk("log_entry", ("log_index", "leaf_hash", "entry"))
+        self.tiles = bulk("log_tile", ("level", "tile_index", "root", "hashes"))
+        self.signals = bulk("signal", SIGNAL_COLUMNS)
+        self.deliveries = bulk("delivery", DELIVERY_COLUMNS)
+        self.first_answers = bulk("first_answer", FIRST_ANSWER_COLUMNS)
+        self.salts = bulk("entry_salt", ("log_index", "salt"))
+        self.register_entries = bulk(
+            "register_entry", ("snapshot_id", "pseudonym", "valid_from", "valid_until")
+        )
+        self.acknowledgements = BulkAcknowledge(dialect)
+        self.head = (
+            update(TABLES["log_head"])
+            .where(TABLES["log_head"].c.head_id == 1)
+            .values(size=bindparam("v_size"), nodes=bindparam("v_nodes"), last_time_ms=bindparam("v_time"))
+        )
+
+    def put(self, table: str, values: dict[str, Any]) -> Step:
+        """Insert a row, or replace the one with its key."""
+        keys = {column.name for column in TABLES[table].primary_key}
+        insert = self._insert(TABLES[table])
+        changed = {name: insert.excluded[name] for name in values if name not in keys}
+        return Step(table, insert.on_conflict_do_update(index_elements=sorted(keys), set_=changed), values)
+
+    def put_party(self, row: PartyRow) -> Step:
+        """Add or change a participant."""
+        values = {"oin": row.oin, "name": row.name, "role": row.role, "status": row.status.value}
+        return self.put("party", {**values, "card": row.card})
+
+    def add_stop(self, row: Stop, log_index: int) -> Step:
+        """Add a stop; one that is in force stays as it is."""
+        values = {"scope": row.scope, "target": row.target, "log_index": log_index}
+        return Step("stop", self._insert(TABLES["stop"]).on_conflict_do_nothing(), values)
+
+    def remove_stop(self, row: Stop) -> Step:
+        """Lift a stop."""
+        stop = TABLES["stop"]
+        statement = delete(stop).where(stop.c.scope == row.scope, stop.c.target == row.target)
+        return Step("stop", statement, {})
+
+    def add_domain_key(self, row: DomainKeyRow) -> Step:
+        """Add a published key."""
+        names = ("agreement", "recipient", "epoch", "evaluator", "publication", "log_index")
+        return Step(
+            "domain_key", self._insert(TABLES["domain_key"]), {name: getattr(row, name) for name in names}
+        )
+
+    def activate(self, row: Snapshot, log_index: int) -> list[Step]:
+        """Replace a register: what it held goes, the snapshot takes its place."""
+        table, entries = TABLES["register_snapshot"], TABLES["register_entry"]
+        key = {name: getattr(row, name) for name in ("agreement", "register", "recipient", "epoch", "owner")}
+        replaced = [*(table.c[name] == value for name, value in key.items()), table.c.active.is_(True)]
+        old = select(table.c.snapshot_id).where(*replaced).scalar_subquery()
+        names = ("snapshot_id", "created_at_ms", "entry_count", "header", "digest", "signature")
+        values = {
+            **key,
+            **{name: getattr(row, name) for name in names},
+            "log_index": log_index,
+            "active": True,
+        }
+        return [
+            Step("register_entry", delete(entries).where(entries.c.snapshot_id == old), {}),
+            Step("register_snapshot", update(table).where(*replaced).values(active=False), {}),
+            Step("register_snapshot", self._insert(table), values),
+        ]
+
+    def drop_register_entries(self, snapshot_id: bytes) -> Step:
+        """Remove loaded entries."""
+        entries = TABLES["register_entry"]
+        return Step("register_entry", delete(entries).where(entries.c.snapshot_id == snapshot_id), {})

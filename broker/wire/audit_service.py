@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""AuditService: checkpoints and proofs for every participant, entries for privacy officers.
+
+Checkpoints and proofs are hashes and signatures: every participant may have them, to hold the broker to its
+receipts. Entries tell who exchanged with whom; they are for the roles below, and reading them is logged.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from broker.admission import Admitted, admit
+from broker.exchange import Desk
+from broker.step import Needs, Step
+from broker.storage.port import LogRow, Store
+from sluis.errors import InvalidInput, NotFound
+from sluis.merkle import consistency_proof, inclusion_proof
+from sluis.rpc.caller import Caller
+from sluis.rpc.server import streaming, unary
+from sluis.v1 import audit_pb2, audit_pb2_grpc
+
+READERS = ("privacy-officer",)
+FRAME = 500
+
+
+class AuditService(audit_pb2_grpc.AuditServiceServicer):
+    """Reads the log."""
+
+    def __init__(self, desk: Desk, store: Store, clock: Callable[[], datetime]) -> None:
+        self._desk = desk
+        self._store = store
+        self.clock = clock
+
+    @unary
+    async def GetCheckpoint(
+        self, caller: Caller, request: audit_pb2.GetCheckpointRequest
+    ) -> audit_pb2.GetCheckpointResponse:
+        """The newest checkpoint, or the first that covers a size."""
+        await self._desk.directory.admit(caller)
+        text = await asyncio.to_thread(self._store.checkpoint, request.minimum_size)
+        if text is None:
+            raise NotFound("not-found", "there is no checkpoint of that size yet", where="minimum_size")
+        return audit_pb2.GetCheckpointResponse(checkpoint=text)
+
+    @unary
+    async def GetInclusionProof(
+        self, caller: Caller, request: audit_pb2.GetInclusionProofRequest
+    ) -> audit_pb2.GetInclusionProofResponse:
+        """The proof that a leaf is in the tree of a size (RFC 6962 2.1.1)."""
+        await self._desk.directory.admit(caller)
+        hashes = await asyncio.to_thread(self._inclusion, request.log_index, request.tree_size)
+        return audit_pb2.GetInclusionProofResponse(hashes=hashes)
+
+    @unary
+    async def GetConsistencyProof(
+        self, caller: Caller, request: audit_pb2.GetConsistencyProofRequest
+    ) -> audit_pb2.GetConsistencyProofResponse:
+        """The proof that one tree is the beginning of another (RFC 6962 2.1.2)."""
+        await self._desk.directory.admit(caller)
+        hashes = await asyncio.to_thread(self._consistency, request.first_size, request.second_size)
+        return audit_pb2.GetConsistencyProofResponse(hashes=hashes)
+
+    @streaming
+    async def ListEntries(
+        self, caller: Caller, request: audit_pb2.ListEntriesRequest
+    ) -> AsyncIterator[audit_pb2.ListEntriesResponse]:
+        """Entries in order; the reading itself becomes an entry first."""
+        reader = await self._desk.directory.require_role(caller, *READERS)
+        size = (await asyncio.to_thread(self._store.head)).tree.size
+        end = request.end or size
+        if not request.start <= end <= size:
+            raise InvalidInput("malformed-request", "0 <= start <= end <= size of the log", where="start")
+        await self._desk.committer.submit(_ReadLog(reader, request.start, end))
+        for start in range(request.start, end, FRAME):
+            rows = await asyncio.to_thread(self._rows, start, min(start + FRAME, end))
+            yield audit_pb2.ListEntriesResponse(
+                entries=[
+                    audit_pb2.LogEntry(log_index=row.log_index, entry=row.entry, leaf_hash=row.leaf_hash)
+                    for row in rows
+                ]
+            )
+
+    def _rows(self, start: int, end: int) -> list[LogRow]:
+        return list(self._store.entries(start, end))
+
+    def _inclusion(self, index: int, size: int) -> list[bytes]:
+        if not index < size <= self._store.head().tree.size:
+            raise InvalidInput("malformed-request", "log_index < tree_size <= size of the log is due")
+        return list(inclusion_proof(index, size, self._store.node))
+
+    def _consistency(self, first: int, second: int) -> list[bytes]:
+        if not 0 < first <= second <= self._store.head().tree.size:
+            raise InvalidInput("malformed-request", "0 < first <= second <= size of the log is due")
+        return list(consistency_proof(first, second, self._store.node))
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadLog:
+    reader: Admitted
+    start: int
+    end: int
+
+    def needs(self) -> Needs:
+        return Needs(parties=frozenset({self.reader.oin}))
+
+    def settle(self, step: Step) -> None:
+        admit(step, self.reader)
+        step.log({"operation": "log.read", "reader": self.reader.oin, "first": self.start, "end": self.end})

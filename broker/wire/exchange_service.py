@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""ExchangeService: messages in, messages out; the work is in `exchange`, `match` and `mailbox`."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+
+from broker.exchange import Exchange
+from broker.mailbox.delivery import Mailbox
+from broker.match.question import Matching
+from broker.signer import ReceiptSigner
+from broker.storage.port import DeliveryView, Store
+from sluis.errors import InvalidInput, SluisError, Unavailable
+from sluis.merkle import Hash
+from sluis.rpc.caller import Caller
+from sluis.rpc.server import streaming, unary
+from sluis.v1 import envelope_pb2, exchange_pb2, exchange_pb2_grpc
+
+MAX_PUSHES = 100
+HITS_PER_ANSWER = 100
+
+_KEY = re.compile(r"[A-Za-z0-9._:-]{8,64}")
+
+
+def check_idempotency_key(key: str) -> None:
+    """Raise InvalidInput `malformed-request` unless the key has the form of the .proto files."""
+    if not _KEY.fullmatch(key):
+        raise InvalidInput("malformed-request", "8 to 64 of A-Z a-z 0-9 . _ : -", where="idempotency_key")
+
+
+class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
+    """Push, match, receive, acknowledge."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        matching: Matching,
+        mailbox: Mailbox,
+        store: Store,
+        signer: ReceiptSigner,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._exchange = exchange
+        self._matching = matching
+        self._mailbox = mailbox
+        self._store = store
+        self._signer = signer
+        self.clock = clock
+
+    @unary
+    async def Push(self, caller: Caller, request: exchange_pb2.PushRequest) -> exchange_pb2.PushResponse:
+        """Offer one signal."""
+        check_idempotency_key(request.idempotency_key)
+        return await self._exchange.push(caller, request)
+
+    @streaming
+    async def PushStream(
+        self, caller: Caller, frames: AsyncIterator[exchange_pb2.PushStreamRequest]
+    ) -> AsyncIterator[exchange_pb2.PushStreamResponse]:
+        """Offer many signals, frame by frame; a wrong one is answered with an error, the others go on."""
+        async for frame in frames:
+            if len(frame.pushes) > MAX_PUSHES:
+                raise InvalidInput("batch-too-large", f"at most {MAX_PUSHES} pushes in a frame")
+            results = await asyncio.gather(*(self._push_one(caller, push) for push in frame.pushes))
+            yield exchange_pb2.PushStreamResponse(results=results)
+
+    async def _push_one(self, caller: Caller, push: exchange_pb2.PushRequest) -> exchange_pb2.PushResult:
+        result = exchange_pb2.PushResult(idempotency_key=push.idempotency_key)
+        try:
+            check_idempotency_key(push.idempotency_key)
+            result.answer.CopyFrom(await self._exchange.push(caller, push))
+        except Unavailable:
+            raise
+        except SluisError as error:
+            result.error.CopyFrom(item_error(error))
+        return result
+
+    @streaming
+    async def Match(
+        self, caller: Caller, frames: AsyncIterator[exchange_pb2.MatchRequest]
+    ) -> AsyncIterator[exchange_pb2.MatchResponse]:
+        """Answer each frame of a question; the hits of a long answer are spread over several messages."""
+        async for frame in frames:
+            key = frame.idempotency_key
+            try:
+                check_idempotency_key(key)
+                answer = await self._matching.ask(caller, frame)
+            except Unavailable:
+                raise
+            except SluisError as error:
+                yield exchange_pb2.MatchResponse(idempotency_key=key, error=item_error(error))
+                continue
+            async for part in self._with_deliveries(answer):
+                yield exchange_pb2.MatchResponse(idempotency_key=key, answer=part)
+
+    async def _with_deliveries(
+        self, answer: exchange_pb2.MatchAnswer
+    ) -> AsyncIterator[exchange_pb2.MatchAnswer]:
+        hits = list(answer.hits)
+        del answer.hits[:]
+        answer.last = False
+        for start in range(0, len(hits), HITS_PER_ANSWER):
+            chunk = hits[start : start + HITS_PER_ANSWER]
+            indexes = [hit.delivery.log_index for hit in chunk]
+            views = await asyncio.to_thread(self._store.deliveries_at, indexes)
+            found = {view.log_index: self._delivery(view) for view in views}
+            yield exchange_pb2.MatchAnswer(
+                asked=answer.asked,
+                hits=[
+                    exchange_pb2.MatchHit(position=hit.position, delivery=found[hit.delivery.log_index])
+                    for hit in chunk
+                    if hit.delivery.log_index in found
+                ],
+            )
+        answer.last = True
+        yield answer
+
+    @streaming
+    async def Receive(
+        self, caller: Caller, request: exchange_pb2.ReceiveRequest
+    ) -> AsyncIterator[exchange_pb2.ReceiveResponse]:
+        """Deliver the mailbox, oldest first."""
+        async for rows, caught_up in self._mailbox.deliveries(caller, follow=request.follow):
+            yield exchange_pb2.ReceiveResponse(deliveries=self._deliveries(rows), caught_up=caught_up)
+
+    @unary
+    async def Acknowledge(
+        self, caller: Caller, request: exchange_pb2.AcknowledgeRequest
+    ) -> exchange_pb2.AcknowledgeResponse:
+        """Confirm deliveries."""
+        return await self._mailbox.acknowledge(caller, request.log_indexes)
+
+    def _deliveries(self, rows: Sequence[DeliveryView]) -> list[exchange_pb2.Delivery]:
+        return [self._delivery(row) for row in rows]
+
+    def _delivery(self, row: DeliveryView) -> exchange_pb2.Delivery:
+        delivery = exchange_pb2.Delivery(
+            log_index=row.log_index,
+            envelope=envelope_pb2.Envelope.FromString(row.envelope),
+            entry=row.entry,
+            receipt=self._signer.receipt(row.log_index, Hash(row.leaf_hash)),
+        )
+        if row.redaction:
+            delivery.redaction.ParseFromString(row.redaction)
+        return delivery
+
+
+def item_error(error: SluisError) -> envelope_pb2.ItemError:
+    """Return the message for an error about one item."""
+    return envelope_pb2.ItemError(code=error.code, message=error.message)

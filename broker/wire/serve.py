@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The broker as a process: open, check, serve, and stop without losing what was begun."""
+
+import asyncio
+import functools
+from collections.abc import Sequence
+
+import grpc
+import structlog
+from grpc_health.v1 import health as grpc_health
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from broker.app import Broker, make_broker
+from broker.audit.checkpointer import Checkpointer
+from broker.audit.witness_client import WitnessClient
+from broker.keys import BrokerKeys
+from broker.settings import BrokerSettings
+from broker.storage.open import open_store
+from broker.storage.port import Store
+from broker.wire.audit_service import AuditService
+from broker.wire.directory_service import DirectoryService
+from broker.wire.exchange_service import ExchangeService
+from broker.wire.policy_service import PolicyService
+from broker.wire.register_service import RegisterService
+from sluis import __version__
+from sluis.checkpoint import WITNESS_TYPES, parse_vkeys
+from sluis.errors import SluisError
+from sluis.events import configure_logs
+from sluis.policy.bundle import default_directory, load_bundle
+from sluis.rpc.process import run_until_signal, tls_of
+from sluis.rpc.server import bind, make_server, utc_now
+from sluis.rpc.tap import WireTap
+from sluis.v1 import (
+    audit_pb2,
+    audit_pb2_grpc,
+    directory_pb2,
+    directory_pb2_grpc,
+    exchange_pb2,
+    exchange_pb2_grpc,
+    policy_pb2,
+    policy_pb2_grpc,
+    register_pb2,
+    register_pb2_grpc,
+)
+
+log = structlog.get_logger("broker")
+
+HEALTH_SECONDS = 1.0
+
+
+def serve(settings: BrokerSettings) -> None:
+    """Run until SIGTERM or SIGINT. Raises SluisError before it listens when something is missing or weak."""
+    configure_logs("broker")
+    run_until_signal(functools.partial(_serve, settings))
+
+
+async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
+    keys = BrokerKeys.load(settings.keys, settings.origin)
+    bundle = load_bundle(settings.policies or default_directory())
+    tls = tls_of(settings.keys)
+    witnesses = [
+        WitnessClient(item.url, parse_vkeys(item.vkeys, WITNESS_TYPES)) for item in settings.witnesses
+    ]
+    store = open_store(settings.database)
+    broker = make_broker(store, bundle, keys.receipt, settings.origin, utc_now, stop.is_set)
+    checkpointer = Checkpointer(store, keys.log, witnesses, utc_now, settings.checkpoint_seconds)
+    server = make_server(WireTap(settings.wire_tap) if settings.wire_tap else None)
+    health = grpc_health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    _add_services(server, broker)
+    port = bind(server, settings.listen, tls)
+    broker.desk.committer.start()
+    await server.start()
+    tasks = [
+        asyncio.create_task(checkpointer.run()),
+        asyncio.create_task(_watch_health(health, store, checkpointer)),
+    ]
+    log.info(
+        "service.started",
+        address=settings.listen,
+        port=port,
+        version=__version__,
+        database=settings.database.split(":", 1)[0],
+        policy=bundle.digest,
+        origin=settings.origin,
+        tap=bool(settings.wire_tap),
+    )
+    await stop.wait()
+    log.info("service.stopping", grace=settings.grace_seconds)
+    broker.doorbell.ring_all()
+    await health.enter_graceful_shutdown()
+    await server.stop(grace=settings.grace_seconds)
+    await broker.desk.committer.close()
+    await _end(tasks, checkpointer, witnesses)
+    store.close()
+    log.info("service.stopped")
+
+
+def _add_services(server: grpc.aio.Server, broker: Broker) -> None:
+    desk, store = broker.desk, broker.store
+    exchange = ExchangeService(broker.exchange, broker.matching, broker.mailbox, store, desk.signer, utc_now)
+    exchange_pb2_grpc.add_ExchangeServiceServicer_to_server(exchange, server)
+    register_pb2_grpc.add_RegisterServiceServicer_to_server(
+        RegisterService(broker.registers, utc_now), server
+    )
+    directory_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryService(desk, store, utc_now), server)
+    policy_pb2_grpc.add_PolicyServiceServicer_to_server(PolicyService(desk, store, utc_now), server)
+    audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(desk, store, utc_now), server)
+    files = (exchange_pb2, register_pb2, directory_pb2, policy_pb2, audit_pb2)
+    names = [service.full_name for file in files for service in file.DESCRIPTOR.services_by_name.values()]
+    reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+
+
+async def _watch_health(
+    health: grpc_health.aio.HealthServicer, store: Store, checkpointer: Checkpointer
+) -> None:
+    """Serving while the database answers and the log continues its checkpoints."""
+    serving: bool | None = None
+    while True:
+        try:
+            await asyncio.to_thread(store.ping)
+            well = not checkpointer.broken
+        except SluisError as error:
+            well = False
+            if serving is not False:
+                log.error("storage.failed", code=error.code)
+        if well != serving:
+            if serving is False and well:
+                log.info("storage.recovered")
+            status = health_pb2.HealthCheckResponse
+            await health.set("", status.SERVING if well else status.NOT_SERVING)
+            serving = well
+        await asyncio.sleep(HEALTH_SECONDS)
+
+
+async def _end(
+    tasks: Sequence[asyncio.Task[None]], checkpointer: Checkpointer, witnesses: Sequence[WitnessClient]
+) -> None:
+    """One last checkpoint over what was committed while stopping, then close."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    try:
+        if not checkpointer.broken:
+            await checkpointer.once()
+    except SluisError as error:
+        log.warning("checkpoint.failed", code=error.code, reason=error.message)
+    for witness in witnesses:
+        await witness.aclose()

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The kit as a whole: one participant, its keys, its connections, and what it can do with them."""
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from sluis.client.connection import Connections
+from sluis.client.inbox import Inbox
+from sluis.client.matcher import Matcher
+from sluis.client.outbox import Outbox
+from sluis.client.pseudonymiser import Pseudonymiser
+from sluis.client.receiver import Receiver
+from sluis.client.registrar import Registrar
+from sluis.client.sender import Sender
+from sluis.client.settings import KitSettings
+from sluis.client.state import KitState
+from sluis.client.trust import Trust
+from sluis.identifiers import Oin
+from sluis.keys import KeyFolder, ParticipantKeys
+from sluis.policy.bundle import Bundle, default_directory, load_bundle
+from sluis.pseudonym_cache import PseudonymCache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """A participant's kit. Make one with `Kit.open`."""
+
+    oin: Oin
+    agreement: str
+    bundle: Bundle
+    keys: ParticipantKeys
+    connections: Connections
+    trust: Trust
+    pseudonymiser: Pseudonymiser
+    sender: Sender
+    receiver: Receiver
+    matcher: Matcher
+    registrar: Registrar
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: KitSettings) -> AsyncIterator["Kit"]:
+        """Read keys and state, open connections. Raises SluisError when something is missing or weak."""
+        folder = KeyFolder(path=settings.keys)
+        keys = folder.load()
+        oin = Oin.parse(settings.oin)
+        bundle = load_bundle(settings.policies or default_directory())
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with ExitStack() as closing:
+            state = KitState(settings.state / "kit.sqlite")
+            closing.callback(state.close)
+            outbox = Outbox(settings.state / "outbox.sqlite", keys.cache)
+            closing.callback(outbox.close)
+            inbox = Inbox(settings.state / "inbox.sqlite")
+            closing.callback(inbox.close)
+            cache = PseudonymCache(settings.state / "pseudonyms.sqlite", keys.cache)
+            closing.callback(cache.close)
+            connections = Connections(settings)
+            try:
+                trust = Trust(settings, connections, state, folder.roots(), datetime.now(UTC))
+                pseudonymiser = Pseudonymiser(connections, trust, state, cache, _today)
+                receiver = Receiver(
+                    oin=oin, keys=keys, connections=connections, trust=trust, inbox=inbox, bundle=bundle
+                )
+                yield cls(
+                    oin=oin,
+                    agreement=settings.agreement,
+                    bundle=bundle,
+                    keys=keys,
+                    connections=connections,
+                    trust=trust,
+                    pseudonymiser=pseudonymiser,
+                    sender=Sender(
+                        oin=oin,
+                        agreement=settings.agreement,
+                        keys=keys,
+                        connections=connections,
+                        trust=trust,
+                        pseudonymiser=pseudonymiser,
+                        outbox=outbox,
+                        bundle=bundle,
+                    ),
+                    receiver=receiver,
+                    matcher=Matcher(
+                        oin=oin,
+                        agreement=settings.agreement,
+                        connections=connections,
+                        trust=trust,
+                        pseudonymiser=pseudonymiser,
+                        receiver=receiver,
+                    ),
+                    registrar=Registrar(
+                        oin=oin,
+                        agreement=settings.agreement,
+                        keys=keys,
+                        connections=connections,
+                        trust=trust,
+                        pseudonymiser=pseudonymiser,
+                    ),
+                )
+            finally:
+                await connections.close()
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Keeping a pseudonymised register at the broker: from identifiers with dates to a signed snapshot.
+
+Entries are sorted by pseudonym before they travel, so that two snapshots in different domains cannot be laid
+side by side by their order. (Their dates can: docs/trust-model.md.)
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sluis.client.connection import Connections
+from sluis.client.pseudonymiser import Pseudonymiser
+from sluis.client.trust import Trust
+from sluis.identifiers import Identifier, Oin
+from sluis.keys import ParticipantKeys
+from sluis.register_snapshot import SnapshotEntry, SnapshotHeader, entries_digest, sign_snapshot
+from sluis.v1 import envelope_pb2, register_pb2
+
+BATCH = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterRow:
+    """A subject that a register holds from and until a day, inclusive."""
+
+    subject: Identifier
+    valid_from: date
+    valid_until: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOutcome:
+    """What became of a snapshot."""
+
+    recipient: Oin
+    entries: int
+    permitted: bool
+    reason: str
+    log_index: int
+
+
+class Registrar:
+    """Loads registers."""
+
+    def __init__(
+        self,
+        *,
+        oin: Oin,
+        agreement: str,
+        keys: ParticipantKeys,
+        connections: Connections,
+        trust: Trust,
+        pseudonymiser: Pseudonymiser,
+    ) -> None:
+        self._oin = oin
+        self._agreement = agreement
+        self._keys = keys
+        self._connections = connections
+        self._trust = trust
+        self._pseudonymiser = pseudonymiser
+
+    async def load(
+        self,
+        register: str,
+        recipient: Oin,
+        rows: Sequence[RegisterRow],
+        *,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> LoadOutcome:
+        """Replace the register in a recipient's domain by these rows.
+
+        Raises what pseudonymising raises; NotAuthentic when the answer does not hold.
+        """
+        epoch = await self._pseudonymiser.current_epoch(self._agreement, recipient)
+        pseudonyms = await self._pseudonymiser.pseudonyms(
+            [row.subject for row in rows], self._agreement, recipient, epoch, progress=progress
+        )
+        entries = sorted(
+            {
+                SnapshotEntry(
+                    pseudonym=pseudonym,
+                    valid_from=row.valid_from.isoformat(),
+                    valid_until=row.valid_until.isoformat() if row.valid_until else "",
+                )
+                for row, pseudonym in zip(rows, pseudonyms, strict=True)
+            },
+            key=SnapshotEntry.encode,
+        )
+        header = SnapshotHeader(
+            agreement=self._agreement,
+            register_name=register,
+            owner=self._oin,
+            recipient=recipient,
+            epoch=epoch,
+            created_at_ms=int(time.time() * 1000),
+            entry_count=len(entries),
+        )
+        signature = sign_snapshot(header, entries_digest(entries), self._keys.signing)
+        answer = await self._connections.patiently(
+            lambda: self._connections.registers.Load(_parts(header, entries, signature), timeout=300)
+        )
+        self._trust.check_receipt(answer.receipt, answer.entry)
+        decision = answer.decision
+        permitted = decision.effect == envelope_pb2.EFFECT_PERMIT
+        return LoadOutcome(
+            recipient=recipient,
+            entries=len(entries),
+            permitted=permitted,
+            reason=decision.reasons[0].code if decision.reasons and not permitted else "",
+            log_index=answer.receipt.log_index,
+        )
+
+
+async def _parts(
+    header: SnapshotHeader, entries: Sequence[SnapshotEntry], signature: bytes
+) -> AsyncIterator[register_pb2.LoadRequest]:
+    key = f"load-{header.recipient}-{header.created_at_ms}"
+    yield register_pb2.LoadRequest(start=register_pb2.LoadStart(idempotency_key=key, header=header.encode()))
+    for start in range(0, len(entries), BATCH):
+        batch = register_pb2.LoadBatch(
+            entries=[
+                register_pb2.RegisterEntry(
+                    pseudonym=entry.pseudonym, valid_from=entry.valid_from, valid_until=entry.valid_until
+                )
+                for entry in entries[start : start + BATCH]
+            ]
+        )
+        yield register_pb2.LoadRequest(batch=batch)
+    yield register_pb2.LoadRequest(finish=register_pb2.LoadFinish(signature=signature))

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Sending: pseudonymise, seal, sign, push, and hold the broker to its answer.
+
+    drafts ──▶ pseudonyms ──▶ sealed parcels in the outbox ──▶ stream ──▶ answers, receipts checked
+
+A stream that breaks is opened again; what was not answered is sent again, byte for byte.
+"""
+
+import asyncio
+import secrets
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import grpc
+
+from sluis.client.connection import Connections, Patience
+from sluis.client.outbox import Outbox, Parcel
+from sluis.client.pseudonymiser import Pseudonymiser
+from sluis.client.trust import Trust
+from sluis.encoding import lp
+from sluis.envelope import Field, seal
+from sluis.errors import InvalidInput
+from sluis.header import Delivery, Header
+from sluis.identifiers import Identifier, Oin
+from sluis.keys import ParticipantKeys
+from sluis.policy.bundle import Bundle
+from sluis.pseudonyms import Pseudonym
+from sluis.rpc.status import from_rpc_error
+from sluis.sealing_keys import SealingPublicKey, Suite
+from sluis.v1 import envelope_pb2, exchange_pb2
+from sluis.wire import envelope_to_wire
+
+FRAME = 50
+FRAMES_AHEAD = 6
+SEAL_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A signal before it is sealed. `identity` says what it is about, so that it is not sent twice."""
+
+    identity: bytes
+    recipient: Oin
+    subject: Identifier
+    kind: str
+    purpose: str
+    fields: Mapping[str, str]
+    claims: Mapping[str, str]
+    expires_at_ms: int
+    delivery: Delivery = Delivery.MAILBOX
+    previous: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushOutcome:
+    """What became of a draft."""
+
+    draft: Draft
+    permitted: bool
+    reason: str = ""  # the most decisive reason of a denial
+    error: str = ""  # an error code: no exchange took place
+    log_index: int | None = None
+    assumed: bool = False
+    sent_before: bool = False
+    withheld: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One push of many drafts."""
+
+    waiting: deque[Parcel]
+    in_flight: deque[list[Parcel]] = field(default_factory=deque)
+
+
+class Sender:
+    """Pushes signals."""
+
+    def __init__(
+        self,
+        *,
+        oin: Oin,
+        agreement: str,
+        keys: ParticipantKeys,
+        connections: Connections,
+        trust: Trust,
+        pseudonymiser: Pseudonymiser,
+        outbox: Outbox,
+        bundle: Bundle,
+        suite: Suite = Suite.XWING,
+    ) -> None:
+        self._oin = oin
+        self._agreement = agreement
+        self._keys = keys
+        self._connections = connections
+        self._trust = trust
+        self._pseudonymiser = pseudonymiser
+        self._outbox = outbox
+        self._bundle = bundle
+        self._suite = suite
+
+    async def push(
+        self,
+        drafts: Sequence[Draft],
+        *,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> list[PushOutcome]:
+        """Push all drafts and return their outcomes, in order. A denial is an outcome.
+
+        Raises InvalidInput for a draft that does not fit the catalogue (before anything is sent), NotAuthentic
+        when the broker's answer does not hold, Unavailable when the kit's patience is out.
+        """
+        for draft in drafts:
+            check_fields(self._bundle, draft.fields, draft.claims)
+        identities = [self._outbox.identity(lp(draft.recipient, draft.identity)) for draft in drafts]
+        known = self._outbox.lookup(identities)
+        sent_before = {i for i, (_, answer, permitted) in known.items() if answer is not None and permitted}
+        waiting = {i: parcel for i, (parcel, answer, _) in known.items() if answer is None}
+        fresh = [
+            (identity, draft)
+            for identity, draft in zip(identities, drafts, strict=True)
+            if identity not in sent_before and identity not in waiting
+        ]
+        waiting |= await self._seal_all(fresh)
+        results = await self._send(deque(waiting.values()), progress)
+        return [
+            self._outcome(
+                draft, results.get(identity), known[identity][1] if identity in sent_before else None
+            )
+            for identity, draft in zip(identities, drafts, strict=True)
+        ]
+
+    async def _seal_all(self, fresh: Sequence[tuple[bytes, Draft]]) -> dict[bytes, Parcel]:
+        sealed: dict[bytes, Parcel] = {}
+        for recipient in sorted({draft.recipient for _, draft in fresh}):
+            group = [(identity, draft) for identity, draft in fresh if draft.recipient == recipient]
+            card = await self._trust.card(recipient)
+            epoch = await self._pseudonymiser.current_epoch(self._agreement, recipient)
+            pseudonyms = await self._pseudonymiser.pseudonyms(
+                [draft.subject for _, draft in group], self._agreement, recipient, epoch
+            )
+            pairs = list(zip(group, pseudonyms, strict=True))
+            for start in range(0, len(pairs), SEAL_BATCH):
+                chunk = pairs[start : start + SEAL_BATCH]
+                parcels = await asyncio.to_thread(self._seal_chunk, chunk, epoch, card.sealing_key)
+                self._outbox.put(parcels)
+                sealed |= {parcel.identity: parcel for parcel in parcels}
+        return sealed
+
+    def _seal_chunk(
+        self,
+        chunk: Sequence[tuple[tuple[bytes, Draft], Pseudonym]],
+        epoch: str,
+        recipient_key: SealingPublicKey,
+    ) -> list[Parcel]:
+        return [
+            self._seal(identity, draft, epoch, pseudonym, recipient_key)
+            for (identity, draft), pseudonym in chunk
+        ]
+
+    def _seal(
+        self, identity: bytes, draft: Draft, epoch: str, pseudonym: Pseudonym, recipient_key: SealingPublicKey
+    ) -> Parcel:
+        now_ms = int(time.time() * 1000)
+        header = Header(
+            signal_id=new_uuid7(now_ms),
+            suite=self._suite,
+            agreement=self._agreement,
+            sender=self._oin,
+            recipient=draft.recipient,
+            kind=draft.kind,
+            purpose=draft.purpose,
+            delivery=draft.delivery,
+            epoch=epoch,
+            pseudonym=pseudonym,
+            created_at_ms=now_ms,
+            expires_at_ms=draft.expires_at_ms,
+            previous=draft.previous,
+            claims=draft.claims,
+        )
+        fields = [
+            Field(name=name, category=self._bundle.fields[name].category.value, value=value.encode())
+            for name, value in draft.fields.items()
+        ]
+        envelope = seal(header, fields, recipient_key, self._keys.signing)
+        key = f"push-{header.signal_id}"
+        request = exchange_pb2.PushRequest(idempotency_key=key, envelope=envelope_to_wire(envelope))
+        return Parcel(identity=identity, idempotency_key=key, request=request.SerializeToString())
+
+    async def _send(
+        self, waiting: deque[Parcel], progress: Callable[[int], None]
+    ) -> dict[bytes, exchange_pb2.PushResult]:
+        results: dict[bytes, exchange_pb2.PushResult] = {}
+        patience = Patience(self._connections.patience)
+        run = _Run(waiting)
+        while run.waiting:
+            try:
+                async for parcels, answer in self._stream(run):
+                    results |= self._take(parcels, answer)
+                    patience.reset()
+                    progress(len(parcels))
+            except grpc.aio.AioRpcError as error:
+                for frame in reversed(run.in_flight):
+                    run.waiting.extendleft(reversed(frame))
+                run.in_flight.clear()
+                await patience.again(from_rpc_error(error))
+        return results
+
+    async def _stream(self, run: _Run) -> AsyncIterator[tuple[list[Parcel], exchange_pb2.PushStreamResponse]]:
+        room = asyncio.Semaphore(FRAMES_AHEAD)
+
+        async def frames() -> AsyncIterator[exchange_pb2.PushStreamRequest]:
+            while run.waiting:
+                await room.acquire()
+                parcels = [run.waiting.popleft() for _ in range(min(FRAME, len(run.waiting)))]
+                run.in_flight.append(parcels)
+                yield exchange_pb2.PushStreamRequest(
+                    pushes=[exchange_pb2.PushRequest.FromString(parcel.request) for parcel in parcels]
+                )
+
+        call = self._connections.exchange.PushStream(frames())
+        async for answer in call:
+            room.release()
+            yield run.in_flight.popleft(), answer
+
+    def _take(
+        self, parcels: Sequence[Parcel], answer: exchange_pb2.PushStreamResponse
+    ) -> dict[bytes, exchange_pb2.PushResult]:
+        """Check the answers to a frame and note them in the outbox."""
+        taken: dict[bytes, exchange_pb2.PushResult] = {}
+        rows = []
+        for parcel, result in zip(parcels, answer.results, strict=True):
+            if result.WhichOneof("outcome") == "answer":
+                self._trust.check_receipt(result.answer.receipt, result.answer.entry)
+                permitted = result.answer.decision.effect == envelope_pb2.EFFECT_PERMIT
+                rows.append((parcel.identity, result.answer.SerializeToString(), permitted))
+            taken[parcel.identity] = result
+        self._outbox.answered(rows)
+        return taken
+
+    def _outcome(
+        self, draft: Draft, result: exchange_pb2.PushResult | None, before: bytes | None
+    ) -> PushOutcome:
+        if before is not None:
+            answer = exchange_pb2.PushResponse.FromString(before)
+        elif result is not None and result.WhichOneof("outcome") == "answer":
+            answer = result.answer
+        else:
+            return PushOutcome(draft=draft, permitted=False, error=result.error.code if result else "defect")
+        decision = answer.decision
+        permitted = decision.effect == envelope_pb2.EFFECT_PERMIT
+        return PushOutcome(
+            draft=draft,
+            permitted=permitted,
+            reason=decision.reasons[0].code if decision.reasons and not permitted else "",
+            log_index=answer.receipt.log_index,
+            assumed=decision.assumed,
+            sent_before=before is not None,
+            withheld=tuple(item.name for item in decision.withheld),
+        )
+
+
+def check_fields(bundle: Bundle, fields: Mapping[str, str], claims: Mapping[str, str]) -> None:
+    """Check values against the catalogue, and claims against the fields that they repeat.
+
+    Raises InvalidInput naming the field, never its value.
+    """
+    for name, value in fields.items():
+        spec = bundle.fields.get(name)
+        if spec is None:
+            raise InvalidInput("unknown-value", "the catalogue has no such field", where=name)
+        spec.value.check(value, where=name)
+    for name, value in claims.items():
+        claim = bundle.claims.get(name)
+        if claim is None or not claim.fits(value):
+            raise InvalidInput("unknown-value", "the claim is unknown or has the wrong form", where=name)
+        if claim.expected(fields) != value:
+            raise InvalidInput("unknown-value", "the claim differs from the sealed fields", where=name)
+
+
+def new_uuid7(now_ms: int) -> UUID:
+    """A version 7 UUID (RFC 9562 5.7): 48 bits of time, the rest random."""
+    value = (now_ms << 80) | int.from_bytes(secrets.token_bytes(10), "big")
+    value = (value & ~(0xF << 76)) | (7 << 76)
+    return UUID(int=(value & ~(0x3 << 62)) | (0x2 << 62))

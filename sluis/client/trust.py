@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What a kit takes on trust, and how it checks the rest.
+
+On trust: the roots of the participants' certificates, the broker's receipt key, the log's and the witnesses'
+verifier keys, from the settings. Checked: cards against the roots, receipts against the receipt key,
+checkpoints against log and witnesses and against the last one seen, entries against a checkpoint.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography import x509
+
+from sluis.cards import PartyCard
+from sluis.checkpoint import LOG_TYPES, WITNESS_TYPES, Checkpoint, parse_vkeys, verify_checkpoint
+from sluis.client.connection import Connections
+from sluis.client.settings import KitSettings
+from sluis.client.state import KitState
+from sluis.errors import NotAuthentic, NotFound, NotPermitted
+from sluis.identifiers import Oin
+from sluis.merkle import Hash, leaf_hash, verify_consistency, verify_inclusion
+from sluis.receipt import Receipt
+from sluis.signing import VerifyKey
+from sluis.v1 import audit_pb2, directory_pb2, envelope_pb2
+from sluis.wire import receipt_from_wire
+
+CHECKPOINT_WAIT = 30.0
+
+
+class Trust:
+    """Checks what comes from the broker."""
+
+    def __init__(
+        self,
+        settings: KitSettings,
+        connections: Connections,
+        state: KitState,
+        roots: Sequence[x509.Certificate],
+        now: datetime,
+    ) -> None:
+        self._connections = connections
+        self._state = state
+        self._roots = list(roots)
+        self._now = now
+        self._log_vkeys = parse_vkeys(settings.log_vkeys, LOG_TYPES)
+        self._witness_vkeys = parse_vkeys(settings.witness_vkeys, WITNESS_TYPES)
+        self._quorum = settings.quorum
+        self._receipt_key = VerifyKey(bytes.fromhex(settings.receipt_key))
+        self._cards: dict[Oin, PartyCard] = {}
+        self.origin = self._log_vkeys[0].name
+
+    async def card(self, oin: Oin) -> PartyCard:
+        """The verified card of an active participant. Raises NotAuthentic, NotFound, NotPermitted."""
+        if oin not in self._cards:
+            request = directory_pb2.GetPartyRequest(oin=oin)
+            answer = await self._connections.patiently(
+                lambda: self._connections.directory.GetParty(request, timeout=10)
+            )
+            if not answer.party.active:
+                raise NotPermitted("party-stopped")
+            card = PartyCard.parse(answer.party.card)
+            card.verify(self._roots, self._now)
+            if card.oin != oin:
+                raise NotAuthentic("signature-wrong", "the directory shows the card of another party")
+            self._cards[oin] = card
+        return self._cards[oin]
+
+    async def parties(self, role: str) -> list[directory_pb2.Party]:
+        """Active participants with a role, as the directory lists them; their cards are not checked yet."""
+        found: list[directory_pb2.Party] = []
+        token = ""
+        while True:
+            page = await self._list(directory_pb2.ListPartiesRequest(role=role, page_token=token))
+            found += [party for party in page.parties if party.active]
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def _list(self, request: directory_pb2.ListPartiesRequest) -> directory_pb2.ListPartiesResponse:
+        return await self._connections.patiently(
+            lambda: self._connections.directory.ListParties(request, timeout=10)
+        )
+
+    def check_receipt(self, message: envelope_pb2.Receipt, entry: bytes) -> Receipt:
+        """Check a receipt and that it is for this entry. Raises NotAuthentic."""
+        receipt = receipt_from_wire(message)
+        receipt.verify(self._receipt_key, log_origin=self.origin, entry=entry)
+        return receipt
+
+    @property
+    def receipt_key(self) -> VerifyKey:
+        """The broker's receipt key."""
+        return self._receipt_key
+
+    async def checkpoint(self, minimum_size: int = 0) -> Checkpoint:
+        """A cosigned checkpoint of at least a size, consistent with the newest one this kit has seen.
+
+        Raises NotAuthentic `checkpoint-wrong`, `not-witnessed`, `log-inconsistent`; NotFound when none came.
+        """
+        deadline = asyncio.get_running_loop().time() + CHECKPOINT_WAIT
+        while True:
+            try:
+                return await self._fetch_checkpoint(minimum_size)
+            except NotFound:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+            except NotAuthentic as error:  # cosignatures may still be on their way
+                if error.code != "not-witnessed" or asyncio.get_running_loop().time() > deadline:
+                    raise
+            await asyncio.sleep(0.1)
+
+    async def _fetch_checkpoint(self, minimum_size: int) -> Checkpoint:
+        request = audit_pb2.GetCheckpointRequest(minimum_size=minimum_size)
+        answer = await self._connections.patiently(
+            lambda: self._connections.audit.GetCheckpoint(request, timeout=10)
+        )
+        verified = verify_checkpoint(
+            answer.checkpoint, self._log_vkeys, self._witness_vkeys, self._quorum
+        ).checkpoint
+        if verified.size < minimum_size:
+            raise NotAuthentic("log-inconsistent", "the checkpoint is smaller than was asked")
+        await self._check_consistency(verified)
+        return verified
+
+    async def _check_consistency(self, newer: Checkpoint) -> None:
+        seen = self._state.checkpoint(newer.origin)
+        if seen is None:
+            self._state.set_checkpoint(newer.origin, newer.size, newer.root)
+            return
+        older_size, older_root = seen
+        (first, first_root), (second, second_root) = sorted(
+            [(older_size, older_root), (newer.size, newer.root)]
+        )
+        if first == second:
+            if first_root != second_root:
+                raise NotAuthentic(
+                    "log-inconsistent", f"two different trees of size {first}: the log was forked"
+                )
+            return
+        if first > 0:
+            proof = await self.consistency(first, second)
+            try:
+                verify_consistency(first, second, proof, first_root, second_root)
+            except NotAuthentic:
+                raise NotAuthentic(
+                    "log-inconsistent",
+                    f"the tree of size {second} does not continue the tree of size {first}: the log was forked",
+                ) from None
+        self._state.set_checkpoint(newer.origin, second, second_root)
+
+    async def consistency(self, first: int, second: int) -> list[Hash]:
+        """A consistency proof, unverified."""
+        request = audit_pb2.GetConsistencyProofRequest(first_size=first, second_size=second)
+        answer = await self._connections.patiently(
+            lambda: self._connections.audit.GetConsistencyProof(request, timeout=30)
+        )
+        return [Hash(item) for item in answer.hashes]
+
+    async def inclusion(self, log_index: int, size: int) -> list[Hash]:
+        """An inclusion proof, unverified."""
+        request = audit_pb2.GetInclusionProofRequest(log_index=log_index, tree_size=size)
+        answer = await self._connections.patiently(
+            lambda: self._connections.audit.GetInclusionProof(request, timeout=30)
+        )
+        return [Hash(item) for item in answer.hashes]
+
+    async def prove_inclusion(self, log_index: int, entry: bytes) -> Checkpoint:
+        """Check that an entry stands in the log at an index, under a cosigned checkpoint."""
+        checkpoint = await self.checkpoint(log_index + 1)
+        proof = await self.inclusion(log_index, checkpoint.size)
+        verify_inclusion(leaf_hash(entry), log_index, checkpoint.size, proof, checkpoint.root)
+        return checkpoint

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Structured logs: one JSON object a line on stderr, and a catalogue of which fields an event may carry.
+
+An event or a field that is not in the catalogue is replaced by `event.unlisted` with names only, so that a
+careless line of code cannot write a value of a signal into a log.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+ALWAYS = frozenset({"event", "level", "timestamp", "logger", "service", "exception"})
+
+CATALOGUE: dict[str, frozenset[str]] = {
+    # every service
+    "service.started": frozenset({"address", "port", "version", "database", "policy", "origin", "tap"}),
+    "service.stopping": frozenset({"grace"}),
+    "service.stopped": frozenset(),
+    "call.refused": frozenset({"method", "code"}),
+    "call.defect": frozenset({"method", "kind"}),
+    # the broker
+    "batch.failed": frozenset({"code", "works"}),
+    "work.defect": frozenset({"work", "kind"}),
+    "checkpoint.signed": frozenset({"size", "cosignatures"}),
+    "checkpoint.failed": frozenset({"code", "reason"}),
+    "witness.failed": frozenset({"witness", "code"}),
+    "storage.failed": frozenset({"code"}),
+    "storage.recovered": frozenset(),
+    # an evaluator
+    "evaluated": frozenset({"caller", "agreement", "recipient", "epochs", "elements", "remaining"}),
+    "key.published": frozenset({"agreement", "recipient", "epoch"}),
+    "key.publishing-failed": frozenset({"code"}),
+    # a witness
+    "witness.cosigned": frozenset({"origin", "size"}),
+    "witness.refused": frozenset({"origin", "status", "reason"}),
+}
+
+Event = MutableMapping[str, Any]
+
+
+def only_catalogued(_logger: Any, _name: str, event: Event) -> Event:
+    """Let through what the catalogue lists; name what it does not."""
+    name = str(event.get("event"))
+    allowed = CATALOGUE.get(name)
+    if allowed is None:
+        kept = {key: value for key, value in event.items() if key in ALWAYS}
+        return {**kept, "event": "event.unlisted", "name": name if name.isascii() and len(name) < 60 else "?"}
+    extra = [key for key in event if key not in ALWAYS and key not in allowed]
+    for key in extra:
+        del event[key]
+    return event
+
+
+def without_exception_text(_logger: Any, _name: str, event: Event) -> Event:
+    """Of an exception keep where it was raised, never its text, which may quote a value."""
+    info = event.pop("exc_info", None)
+    if info:
+        error = sys.exc_info()[1]
+        trace = error.__traceback__ if error else None
+        places = []
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno} {code.co_name}")
+            trace = trace.tb_next
+        event["exception"] = places[-8:]
+    return event
+
+
+def configure_logs(service: str, *, level: int = logging.INFO) -> None:
+    """Send this process's events to stderr as JSON lines."""
+    add_service: Callable[[Any, str, Event], Event] = lambda _logger, _name, event: {
+        **event,
+        "service": service,
+    }
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            without_exception_text,
+            only_catalogued,
+            add_service,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

