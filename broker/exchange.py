@@ -160,7 +160,7 @@ class _Push:
         salt = new_salt()
         logged = step.log(
             {
-                **exchange_record("signal.push", request, decision),
+                **exchange_record("signal.push", request, decision, self.desk.bundle),
                 "exchange": str(header.signal_id),
                 "delivery": header.delivery.value,
                 "outcome": header.delivery.value if permitted else "refused",

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What the log says of an exchange (docs/log-format.md, "The entry").
 
-Names, codes and counts; never a value, an identifier or a pseudonym. What must bind a subject and a payload is
+Names, codes and counts; never a value, an identifier or a pseudonym. Words that the catalogue does not know are
+written `?`: a sender could hide an identifier in them. What must bind a subject and a payload is
 a commitment under a salt that is kept beside the log and can be destroyed:
 
     binding = SHA-256(lp("sluis/v1/binding", salt, pseudonym, root))
@@ -11,6 +12,7 @@ import hashlib
 
 from broker.decide.model import Decision, Request
 from sluis.encoding import lp
+from sluis.policy.bundle import Bundle
 
 
 def bind_signal(salt: bytes, pseudonym: bytes, root: bytes) -> bytes:
@@ -18,15 +20,21 @@ def bind_signal(salt: bytes, pseudonym: bytes, root: bytes) -> bytes:
     return hashlib.sha256(lp("sluis/v1/binding", salt, pseudonym, root)).digest()
 
 
-def exchange_record(operation: str, request: Request, decision: Decision) -> dict[str, object]:
+UNKNOWN = "?"
+
+
+def exchange_record(
+    operation: str, request: Request, decision: Decision, bundle: Bundle
+) -> dict[str, object]:
     """The part of an entry that every decided exchange shares."""
+    catalog = bundle.catalog
     return {
         "operation": operation,
         "sender": request.sender.oin,
-        "recipient": request.recipient.oin,
-        "agreement": request.agreement,
-        "kind": request.kind,
-        "purpose": request.purpose,
+        "recipient": request.recipient.oin if request.recipient.role else UNKNOWN,
+        "agreement": request.agreement if request.agreement in bundle.agreements else UNKNOWN,
+        "kind": request.kind if request.kind in catalog.kinds else UNKNOWN,
+        "purpose": request.purpose if request.purpose in catalog.purposes else UNKNOWN,
         **decision_record(decision),
         "facts": [
             {"name": name, "state": fact.state.value, "source": fact.source}

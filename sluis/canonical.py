@@ -35,19 +35,18 @@ def parse_canonical(data: bytes) -> dict[str, object]:
 
 
 def _check(value: object) -> None:
-    kind = type(value)
-    if kind is str or value is None or kind is bool:
+    if value is None or isinstance(value, str | bool):
         return
-    if kind is dict:
+    if isinstance(value, dict):
         for key, item in cast(dict[object, object], value).items():
-            if type(key) is not str or not key.isascii():
+            if not isinstance(key, str) or not key.isascii():
                 raise Defect("defect", "a key of canonical JSON must be ASCII text")
             _check(item)
-    elif kind is list or kind is tuple:
+    elif isinstance(value, list | tuple):
         for item in cast(list[object], value):
             _check(item)
-    elif kind is int:
-        if not -_LIMIT < cast(int, value) < _LIMIT:
+    elif isinstance(value, int):
+        if not -_LIMIT < value < _LIMIT:
             raise Defect("defect", "a number is too large for canonical JSON")
     else:
-        raise Defect("defect", f"canonical JSON does not hold a {kind.__name__}")
+        raise Defect("defect", f"canonical JSON does not hold a {type(value).__name__}")

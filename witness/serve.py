@@ -43,7 +43,7 @@ def configure_log() -> None:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals alone: uvicorn would raise them again at the end, before the state file is closed."""
+    """Leaves the process's signals to whoever calls `serve`; uvicorn would take them over."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

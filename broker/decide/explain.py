@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from broker.decide.model import Decision, Effect, FactState, Reason
 from sluis.policy.bundle import Bundle
 from sluis.policy.catalog import Labelled
+from sluis.policy.rules import RuleEffect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +56,13 @@ class _Words:
         self._language = language
         self._phrases = _PHRASES[language]
         self._catalog = bundle.catalog
+        self._prohibitions = {rule.id for rule in bundle.rules.values() if rule.effect is RuleEffect.PROHIBIT}
 
     def sentence(self, decision: Decision) -> str:
         """All that is to be said, sentence by sentence."""
         if decision.effect is Effect.PERMIT:
-            basis = self._list(dict.fromkeys(text for rule in decision.rules for text in rule.basis))
+            permits = (rule for rule in decision.rules if rule.id not in self._prohibitions)
+            basis = self._list(dict.fromkeys(text for rule in permits for text in rule.basis))
             parts = [self._say("permit", basis=basis)]
         else:
             reasons = "; ".join(self._reason(reason) for reason in decision.reasons)

@@ -24,6 +24,7 @@ from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 from sluis.encoding import lp
 from sluis.envelope import Envelope
 from sluis.errors import InvalidInput
+from sluis.policy.bundle import Bundle
 from sluis.policy.rules import Operation
 from sluis.rpc.caller import Caller
 from sluis.v1 import envelope_pb2, exchange_pb2
@@ -95,7 +96,7 @@ class _Question:
         hits = [release for release in releases if release.decision.effect is Effect.PERMIT]
         logged = step.log(
             {
-                **exchange_record("match.question", request, decision),
+                **exchange_record("match.question", request, decision, self.desk.bundle),
                 "asked": len(self.message.pseudonyms) // PSEUDONYM_LENGTH,
                 "hits": len({hit.position for hit in hits}),
                 "outcome": "answered" if decision.effect is Effect.PERMIT else "refused",
@@ -165,7 +166,7 @@ class _Question:
     ) -> exchange_pb2.MatchAnswer:
         hits = []
         for release in releases:
-            index = log_release(step, release)
+            index = log_release(step, release, self.desk.bundle)
             if release.decision.effect is Effect.PERMIT:
                 step.deliver(
                     Delivery(
@@ -210,14 +211,14 @@ def _subject(signal: StoredSignal) -> Subject:
     )
 
 
-def log_release(step: Step, release: Release) -> int:
+def log_release(step: Step, release: Release, bundle: Bundle) -> int:
     """Log a release, or the refusal of one, behind the push that deposited the signal."""
     permitted = release.decision.effect is Effect.PERMIT
     salt = new_salt()
     binding = bind_signal(salt, release.signal.pseudonym, release.envelope.root())
     logged = step.log(
         {
-            **exchange_record("signal.release", release.request, release.decision),
+            **exchange_record("signal.release", release.request, release.decision, bundle),
             "exchange": str(UUID(bytes=release.signal.signal_id)),
             "previous": release.signal.pushed_index,
             "outcome": "released" if permitted else "refused",

@@ -16,7 +16,7 @@ from broker.decide.engine import decide
 from broker.decide.model import Effect, Request
 from broker.exchange import Desk, first_answer, stop_check
 from broker.messages import decision_message
-from broker.record import exchange_record
+from broker.record import UNKNOWN, exchange_record
 from broker.step import Needs, Step
 from broker.storage.port import FirstAnswer, Snapshot, Store
 from sluis.encoding import lp
@@ -115,7 +115,8 @@ class _Load:
 
     def settle(self, step: Step) -> tuple[register_pb2.LoadResponse, bool]:
         admit(step, self.owner)
-        content = hashlib.sha256(lp("sluis/v1/load", self.start.header, self.digest)).digest()
+        parts = (self.start.header, self.start.kind, self.start.purpose, self.digest)
+        content = hashlib.sha256(lp("sluis/v1/load", *parts)).digest()
         if (first := first_answer(step, self.owner.oin, self.start.idempotency_key, content)) is not None:
             return register_pb2.LoadResponse.FromString(first.answer), False
         request = self._request(step)
@@ -123,9 +124,8 @@ class _Load:
         permitted = decision.effect is Effect.PERMIT
         logged = step.log(
             {
-                **exchange_record("register.load", request, decision),
-                "register": self.header.register_name,
-                "epoch": self.header.epoch,
+                **exchange_record("register.load", request, decision, self.desk.bundle),
+                "register": self._known_register(),
                 "entries": self.header.entry_count,
                 "digest": self.digest.hex(),
                 "outcome": "in-force" if permitted else "refused",
@@ -156,8 +156,8 @@ class _Load:
             sender=self.desk.directory.party_of(step, self.header.owner),
             recipient=self.desk.directory.party_of(step, self.header.recipient),
             agreement=self.header.agreement,
-            kind=self.header.register_name,
-            purpose="",
+            kind=self.start.kind,
+            purpose=self.start.purpose,
             delivery="",
             fields=(),
             claims={},
@@ -165,6 +165,11 @@ class _Load:
             at=step.now,
             strict=False,
         )
+
+    def _known_register(self) -> str:
+        facts = self.desk.bundle.catalog.facts.values()
+        name = self.header.register_name
+        return name if any(fact.register_name == name for fact in facts) else UNKNOWN
 
     def _snapshot(self) -> Snapshot:
         return Snapshot(

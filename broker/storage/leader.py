@@ -84,6 +84,10 @@ class AdvisoryLeader:
     def close(self) -> None:
         """See `Leader`."""
         with self._lock:
+            if self._connection is not None:
+                # The server notices a closed connection a little later than the next replica asks.
+                with suppress(SQLAlchemyError):
+                    self._connection.execute(text("SELECT pg_advisory_unlock_all()"))
             self._drop()
 
 

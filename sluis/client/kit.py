@@ -6,6 +6,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from sluis.client.auditor import Auditor
 from sluis.client.connection import Connections
 from sluis.client.inbox import Inbox
 from sluis.client.matcher import Matcher
@@ -38,6 +39,7 @@ class Kit:
     receiver: Receiver
     matcher: Matcher
     registrar: Registrar
+    auditor: Auditor
 
     @classmethod
     @asynccontextmanager
@@ -83,6 +85,7 @@ class Kit:
                         bundle=bundle,
                     ),
                     receiver=receiver,
+                    auditor=Auditor(connections, trust),
                     matcher=Matcher(
                         oin=oin,
                         agreement=settings.agreement,

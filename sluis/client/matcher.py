@@ -6,7 +6,7 @@ opened, kept and acknowledged like any delivery; a subject without one is a miss
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -133,5 +133,5 @@ class Matcher:
             raise NotPermitted("not-your-role", f"the question was denied: {reason}")
 
 
-async def _one(request: exchange_pb2.MatchRequest):  # type: ignore[no-untyped-def]  # an async generator of one
+async def _one(request: exchange_pb2.MatchRequest) -> AsyncIterator[exchange_pb2.MatchRequest]:
     yield request

@@ -67,6 +67,8 @@ class Registrar:
         recipient: Oin,
         rows: Sequence[RegisterRow],
         *,
+        kind: str,
+        purpose: str,
         progress: Callable[[int], None] = lambda done: None,
     ) -> LoadOutcome:
         """Replace the register in a recipient's domain by these rows.
@@ -97,9 +99,15 @@ class Registrar:
             created_at_ms=int(time.time() * 1000),
             entry_count=len(entries),
         )
+        start = register_pb2.LoadStart(
+            idempotency_key=f"load-{recipient}-{header.created_at_ms}",
+            header=header.encode(),
+            kind=kind,
+            purpose=purpose,
+        )
         signature = sign_snapshot(header, entries_digest(entries), self._keys.signing)
         answer = await self._connections.patiently(
-            lambda: self._connections.registers.Load(_parts(header, entries, signature), timeout=300)
+            lambda: self._connections.registers.Load(_parts(start, entries, signature), timeout=300)
         )
         self._trust.check_receipt(answer.receipt, answer.entry)
         decision = answer.decision
@@ -114,17 +122,16 @@ class Registrar:
 
 
 async def _parts(
-    header: SnapshotHeader, entries: Sequence[SnapshotEntry], signature: bytes
+    start: register_pb2.LoadStart, entries: Sequence[SnapshotEntry], signature: bytes
 ) -> AsyncIterator[register_pb2.LoadRequest]:
-    key = f"load-{header.recipient}-{header.created_at_ms}"
-    yield register_pb2.LoadRequest(start=register_pb2.LoadStart(idempotency_key=key, header=header.encode()))
-    for start in range(0, len(entries), BATCH):
+    yield register_pb2.LoadRequest(start=start)
+    for first in range(0, len(entries), BATCH):
         batch = register_pb2.LoadBatch(
             entries=[
                 register_pb2.RegisterEntry(
                     pseudonym=entry.pseudonym, valid_from=entry.valid_from, valid_until=entry.valid_until
                 )
-                for entry in entries[start : start + BATCH]
+                for entry in entries[first : first + BATCH]
             ]
         )
         yield register_pb2.LoadRequest(batch=batch)

@@ -7,19 +7,28 @@ checkpoints against log and witnesses and against the last one seen, entries aga
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
 from cryptography import x509
 
 from sluis.cards import PartyCard
-from sluis.checkpoint import LOG_TYPES, WITNESS_TYPES, Checkpoint, parse_vkeys, verify_checkpoint
+from sluis.checkpoint import (
+    LOG_TYPES,
+    WITNESS_TYPES,
+    Checkpoint,
+    VerifiedCheckpoint,
+    parse_vkeys,
+    verify_checkpoint,
+)
 from sluis.client.connection import Connections
 from sluis.client.settings import KitSettings
 from sluis.client.state import KitState
 from sluis.errors import NotAuthentic, NotFound, NotPermitted
 from sluis.identifiers import Oin
-from sluis.merkle import Hash, leaf_hash, verify_consistency, verify_inclusion
+from sluis.log_verifier import check_consistency
+from sluis.merkle import Hash, leaf_hash, verify_inclusion
 from sluis.receipt import Receipt
 from sluis.signing import VerifyKey
 from sluis.v1 import audit_pb2, directory_pb2, envelope_pb2
@@ -93,61 +102,61 @@ class Trust:
         """The broker's receipt key."""
         return self._receipt_key
 
+    def remembered(self) -> Checkpoint | None:
+        """The newest checkpoint of the log that this kit has seen."""
+        seen = self._state.checkpoint(self.origin)
+        return Checkpoint(origin=self.origin, size=seen[0], root=seen[1]) if seen else None
+
     async def checkpoint(self, minimum_size: int = 0) -> Checkpoint:
+        """A cosigned checkpoint of at least a size; see `verified_checkpoint`."""
+        return (await self.verified_checkpoint(minimum_size)).checkpoint
+
+    async def verified_checkpoint(self, minimum_size: int = 0) -> VerifiedCheckpoint:
         """A cosigned checkpoint of at least a size, consistent with the newest one this kit has seen.
 
-        Raises NotAuthentic `checkpoint-wrong`, `not-witnessed`, `log-inconsistent`; NotFound when none came.
+        Waits a while for the checkpoint and its cosignatures. Raises NotAuthentic `checkpoint-wrong`,
+        `not-witnessed`, `log-inconsistent`; NotFound when none came.
         """
-        deadline = asyncio.get_running_loop().time() + CHECKPOINT_WAIT
+        deadline = time.monotonic() + CHECKPOINT_WAIT
         while True:
             try:
                 return await self._fetch_checkpoint(minimum_size)
-            except NotFound:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise
-            except NotAuthentic as error:  # cosignatures may still be on their way
-                if error.code != "not-witnessed" or asyncio.get_running_loop().time() > deadline:
+            except (NotFound, NotAuthentic) as error:
+                if error.code not in ("not-found", "not-witnessed") or time.monotonic() > deadline:
                     raise
             await asyncio.sleep(0.1)
 
-    async def _fetch_checkpoint(self, minimum_size: int) -> Checkpoint:
+    async def checkpoint_text(self, minimum_size: int) -> tuple[Checkpoint, str]:
+        """A checkpoint that was verified, with the signed note itself."""
+        await self.verified_checkpoint(minimum_size)
+        text = await self._note(minimum_size)
+        verified = verify_checkpoint(text, self._log_vkeys, self._witness_vkeys, self._quorum)
+        return verified.checkpoint, text
+
+    async def _note(self, minimum_size: int) -> str:
         request = audit_pb2.GetCheckpointRequest(minimum_size=minimum_size)
         answer = await self._connections.patiently(
             lambda: self._connections.audit.GetCheckpoint(request, timeout=10)
         )
-        verified = verify_checkpoint(
-            answer.checkpoint, self._log_vkeys, self._witness_vkeys, self._quorum
-        ).checkpoint
-        if verified.size < minimum_size:
+        return answer.checkpoint
+
+    async def _fetch_checkpoint(self, minimum_size: int) -> VerifiedCheckpoint:
+        text = await self._note(minimum_size)
+        verified = verify_checkpoint(text, self._log_vkeys, self._witness_vkeys, self._quorum)
+        if verified.checkpoint.size < minimum_size:
             raise NotAuthentic("log-inconsistent", "the checkpoint is smaller than was asked")
-        await self._check_consistency(verified)
+        await self._check_growth(verified.checkpoint)
         return verified
 
-    async def _check_consistency(self, newer: Checkpoint) -> None:
-        seen = self._state.checkpoint(newer.origin)
-        if seen is None:
-            self._state.set_checkpoint(newer.origin, newer.size, newer.root)
-            return
-        older_size, older_root = seen
-        (first, first_root), (second, second_root) = sorted(
-            [(older_size, older_root), (newer.size, newer.root)]
-        )
-        if first == second:
-            if first_root != second_root:
-                raise NotAuthentic(
-                    "log-inconsistent", f"two different trees of size {first}: the log was forked"
-                )
-            return
-        if first > 0:
-            proof = await self.consistency(first, second)
-            try:
-                verify_consistency(first, second, proof, first_root, second_root)
-            except NotAuthentic:
-                raise NotAuthentic(
-                    "log-inconsistent",
-                    f"the tree of size {second} does not continue the tree of size {first}: the log was forked",
-                ) from None
-        self._state.set_checkpoint(newer.origin, second, second_root)
+    async def _check_growth(self, found: Checkpoint) -> None:
+        """Hold a checkpoint against the newest one seen, which may be the larger of the two."""
+        seen = self.remembered()
+        if seen is not None:
+            older, newer = sorted((seen, found), key=lambda checkpoint: checkpoint.size)
+            proof = await self.consistency(older.size, newer.size) if 0 < older.size < newer.size else []
+            check_consistency(older, newer, proof)
+        if seen is None or found.size > seen.size:
+            self._state.set_checkpoint(self.origin, found.size, found.root)
 
     async def consistency(self, first: int, second: int) -> list[Hash]:
         """A consistency proof, unverified."""

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sluis.v1 import envelope_pb2 as sluis_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluis/v1/register.proto\x12\x08sluis.v1\x1a\x17sluis/v1/envelope.proto\"\x89\x01\n\x0bLoadRequest\x12$\n\x05start\x18\x01 \x01(\x0b\x32\x13.sluis.v1.LoadStartH\x00\x12$\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x13.sluis.v1.LoadBatchH\x00\x12&\n\x06\x66inish\x18\x03 \x01(\x0b\x32\x14.sluis.v1.LoadFinishH\x00\x42\x06\n\x04part\"4\n\tLoadStart\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0e\n\x06header\x18\x02 \x01(\x0c\"5\n\tLoadBatch\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.sluis.v1.RegisterEntry\"K\n\rRegisterEntry\x12\x11\n\tpseudonym\x18\x01 \x01(\x0c\x12\x12\n\nvalid_from\x18\x02 \x01(\t\x12\x13\n\x0bvalid_until\x18\x03 \x01(\t\"\x1f\n\nLoadFinish\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"x\n\x0cLoadResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x04\x12\"\n\x07receipt\x18\x03 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\r\n\x05\x65ntry\x18\x04 \x01(\x0c\x32J\n\x0fRegisterService\x12\x37\n\x04Load\x12\x15.sluis.v1.LoadRequest\x1a\x16.sluis.v1.LoadResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluis/v1/register.proto\x12\x08sluis.v1\x1a\x17sluis/v1/envelope.proto\"\x89\x01\n\x0bLoadRequest\x12$\n\x05start\x18\x01 \x01(\x0b\x32\x13.sluis.v1.LoadStartH\x00\x12$\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x13.sluis.v1.LoadBatchH\x00\x12&\n\x06\x66inish\x18\x03 \x01(\x0b\x32\x14.sluis.v1.LoadFinishH\x00\x42\x06\n\x04part\"S\n\tLoadStart\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0e\n\x06header\x18\x02 \x01(\x0c\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\"5\n\tLoadBatch\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.sluis.v1.RegisterEntry\"K\n\rRegisterEntry\x12\x11\n\tpseudonym\x18\x01 \x01(\x0c\x12\x12\n\nvalid_from\x18\x02 \x01(\t\x12\x13\n\x0bvalid_until\x18\x03 \x01(\t\"\x1f\n\nLoadFinish\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"x\n\x0cLoadResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x04\x12\"\n\x07receipt\x18\x03 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\r\n\x05\x65ntry\x18\x04 \x01(\x0c\x32J\n\x0fRegisterService\x12\x37\n\x04Load\x12\x15.sluis.v1.LoadRequest\x1a\x16.sluis.v1.LoadResponse(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,15 +35,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOADREQUEST']._serialized_start=63
   _globals['_LOADREQUEST']._serialized_end=200
   _globals['_LOADSTART']._serialized_start=202
-  _globals['_LOADSTART']._serialized_end=254
-  _globals['_LOADBATCH']._serialized_start=256
-  _globals['_LOADBATCH']._serialized_end=309
-  _globals['_REGISTERENTRY']._serialized_start=311
-  _globals['_REGISTERENTRY']._serialized_end=386
-  _globals['_LOADFINISH']._serialized_start=388
-  _globals['_LOADFINISH']._serialized_end=419
-  _globals['_LOADRESPONSE']._serialized_start=421
-  _globals['_LOADRESPONSE']._serialized_end=541
-  _globals['_REGISTERSERVICE']._serialized_start=543
-  _globals['_REGISTERSERVICE']._serialized_end=617
+  _globals['_LOADSTART']._serialized_end=285
+  _globals['_LOADBATCH']._serialized_start=287
+  _globals['_LOADBATCH']._serialized_end=340
+  _globals['_REGISTERENTRY']._serialized_start=342
+  _globals['_REGISTERENTRY']._serialized_end=417
+  _globals['_LOADFINISH']._serialized_start=419
+  _globals['_LOADFINISH']._serialized_end=450
+  _globals['_LOADRESPONSE']._serialized_start=452
+  _globals['_LOADRESPONSE']._serialized_end=572
+  _globals['_REGISTERSERVICE']._serialized_start=574
+  _globals['_REGISTERSERVICE']._serialized_end=648
 # @@protoc_insertion_point(module_scope)

@@ -18,12 +18,16 @@ class LoadRequest(_message.Message):
     def __init__(self, start: _Optional[_Union[LoadStart, _Mapping]] = ..., batch: _Optional[_Union[LoadBatch, _Mapping]] = ..., finish: _Optional[_Union[LoadFinish, _Mapping]] = ...) -> None: ...
 
 class LoadStart(_message.Message):
-    __slots__ = ("idempotency_key", "header")
+    __slots__ = ("idempotency_key", "header", "kind", "purpose")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     HEADER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     header: bytes
-    def __init__(self, idempotency_key: _Optional[str] = ..., header: _Optional[bytes] = ...) -> None: ...
+    kind: str
+    purpose: str
+    def __init__(self, idempotency_key: _Optional[str] = ..., header: _Optional[bytes] = ..., kind: _Optional[str] = ..., purpose: _Optional[str] = ...) -> None: ...
 
 class LoadBatch(_message.Message):
     __slots__ = ("entries",)

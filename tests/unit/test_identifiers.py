@@ -64,7 +64,8 @@ WRONG_FORM = [
     (T.POSTCODE, "3011\tAB"),
     (T.POSTCODE, "3011 A"),
     (T.POSTCODE, "3011 ÅB"),
-    (T.POSTCODE, "3011 ß"),  # as a capital it would be SS
+    (T.POSTCODE, "3011 ﬁ"),  # one letter, two as capitals
+    (T.POSTCODE, "3011 aſ"),  # a long s, S as a capital
 ]
 
 WRONG_CHECK = [
@@ -111,6 +112,11 @@ def test_an_identifier_cannot_be_changed() -> None:
     identifier = Identifier.parse(T.KVK, "12345678")
     with pytest.raises(dataclasses.FrozenInstanceError):
         identifier.value = "87654321"  # type: ignore[misc]  # that it is refused is the point
+
+
+@pytest.mark.parametrize(("type", "text", "value"), GOOD)
+def test_the_value_is_not_in_the_repr(type: T, text: str, value: str) -> None:
+    assert value not in repr(Identifier.parse(type, text))
 
 
 @given(type=st.sampled_from(T), text=st.text(max_size=24) | st.from_regex(r"\A(NL)?\d{7,20}[A-Z]?\d{0,2}\Z"))

@@ -104,9 +104,9 @@ def test_every_deciding_rule_and_every_reason_of_a_rule_has_a_case() -> None:
     decisions = [decide(request_of(case, BUNDLE), BUNDLE) for case in CASES]
     rules = {rule.id for decision in decisions for rule in decision.rules}
     codes = {reason.code for decision in decisions for reason in decision.reasons}
-    wanted = {
-        condition.otherwise for rule in BUNDLE.rules.values() for condition in rule.conditions
-    } | {rule.code for rule in BUNDLE.rules.values() if rule.code}
+    wanted = {condition.otherwise for rule in BUNDLE.rules.values() for condition in rule.conditions} | {
+        rule.code for rule in BUNDLE.rules.values() if rule.code
+    }
     assert BUNDLE.rules.keys() == rules
     assert wanted <= codes
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What the strict YAML reader takes, and the tricks that it refuses with file and line."""
 
+import json
+from contextlib import suppress
+
 import pytest
 import yaml
 from hypothesis import example, given, settings
@@ -56,7 +59,10 @@ def test_a_trick_is_refused_with_its_line(
 
 def test_a_billion_laughs_never_get_to_laugh() -> None:
     laughs = ["a: &a [ha, ha, ha]"]
-    laughs += [f"{one}: &{one} [*{other}, *{other}, *{other}]" for one, other in zip("bcdefgh", "abcdefg", strict=True)]
+    laughs += [
+        f"{one}: &{one} [*{other}, *{other}, *{other}]"
+        for one, other in zip("bcdefgh", "abcdefg", strict=True)
+    ]
     assert "anchor" in refused("\n".join(laughs).encode()).message
 
 
@@ -79,7 +85,9 @@ def test_deep_nesting_is_refused() -> None:
     assert refused(b"[" * 100_000).code == "malformed-rule"
 
 
-@pytest.mark.parametrize("word", ["no", "on", "yes", "off", "null", "~", "0o17", "017", "1:30", "1e3", ".inf", "<<"])
+@pytest.mark.parametrize(
+    "word", ["no", "on", "yes", "off", "null", "~", "0o17", "017", "1:30", "1e3", ".inf", "<<"]
+)
 def test_every_scalar_is_the_text_that_stands_there(word: str) -> None:
     assert load(f"a: {word}".encode(), "rules.yaml").value == {"a": word}
 
@@ -100,18 +108,18 @@ def test_a_truncated_file_never_loads_as_something_else(cut: int) -> None:
 @example(b"a: \xff")
 @example(b"? ")
 def test_any_bytes_load_or_are_refused(data: bytes) -> None:
-    try:
-        document = load(data, "rules.yaml")
-    except InvalidInput as error:
-        assert error.code == "malformed-rule"
-        assert error.where.startswith("rules.yaml:")
-    else:
-        assert isinstance(document.value, str | list | dict)
+    with suppress(InvalidInput):
+        assert isinstance(load(data, "rules.yaml").value, str | list | dict)
+        return
+    assert refused(data).where.startswith("rules.yaml:")
 
 
 tree = st.recursive(
     st.text(alphabet="abc 0:-é'\"", max_size=12),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc", min_size=1, max_size=4), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text("abc", min_size=1, max_size=4), inner, max_size=3)
+    ),
     max_leaves=10,
 )
 
@@ -119,8 +127,6 @@ tree = st.recursive(
 @settings(max_examples=100, deadline=None)
 @given(tree)
 def test_what_is_written_as_json_is_read_back(value: object) -> None:
-    import json
-
     assert load(json.dumps(value, ensure_ascii=False).encode(), "rules.yaml").value == value
 
 

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The parties of the demo: invented organisations with throw-away keys, under a throw-away authority.
+
+DIR/authority   the demo's own certificate authority
+DIR/<party>     keys/, state/, sluis.toml, card.json
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sluis.cards import PartyCard
+from sluis.certificates import Authority, certificate_pem
+from sluis.identifiers import Oin
+from sluis.keys import ROOTS, TLS_CERTIFICATE, TLS_REQUEST, KeyFolder, write_new
+
+# Positions 1-8 are 00000099: the test range of the OIN register.
+TEST_PREFIX = "00000099"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CastMember:
+    """A party: its name, role, OIN and folder."""
+
+    slug: str
+    name: str
+    role: str
+    oin: Oin
+    folder: Path
+
+    @property
+    def keys(self) -> Path:
+        """Its key folder."""
+        return self.folder / "keys"
+
+    @property
+    def state(self) -> Path:
+        """Where it keeps its state."""
+        return self.folder / "state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cast:
+    """Everyone."""
+
+    inspectorate: CastMember
+    foundation: CastMember
+    bodies: tuple[CastMember, ...]
+    officer: CastMember
+    broker: CastMember
+    evaluators: tuple[CastMember, CastMember]
+
+    @property
+    def participants(self) -> tuple[CastMember, ...]:
+        """Those that call the broker with a kit."""
+        return (self.inspectorate, self.foundation, *self.bodies, self.officer)
+
+    @property
+    def everyone(self) -> tuple[CastMember, ...]:
+        """All who have a certificate."""
+        return (*self.participants, self.broker, *self.evaluators)
+
+
+def make_cast(root: Path, body_names: Sequence[str]) -> Cast:
+    """Make all parties with keys, certificates and cards below a folder."""
+
+    def member(slug: str, name: str, role: str, number: int) -> CastMember:
+        oin = Oin.parse(f"{TEST_PREFIX}{number:09}000")
+        return CastMember(slug=slug, name=name, role=role, oin=oin, folder=root / slug)
+
+    cast = Cast(
+        inspectorate=member("nla", "Nederlandse Arbeidsinspectie (demo)", "labour-inspectorate", 1),
+        foundation=member("sna", "Stichting Normering Arbeid (demo)", "certificate-foundation", 2),
+        bodies=tuple(
+            member(f"body-{number}", name, "certification-body", 100 + number)
+            for number, name in enumerate(body_names, 1)
+        ),
+        officer=member("officer", "Functionaris gegevensbescherming (demo)", "privacy-officer", 3),
+        broker=member("broker", "Sluis-broker (demo)", "broker", 4),
+        evaluators=(
+            member("evaluator-a", "Evaluator A: Universiteit (demo)", "evaluator", 11),
+            member("evaluator-b", "Evaluator B: Auditdienst (demo)", "evaluator", 12),
+        ),
+    )
+    now = datetime.now(UTC)
+    start, end = now - timedelta(hours=1), now + timedelta(days=30)
+    authority = Authority.create("Sluis demo authority", valid_from=start, valid_until=end)
+    for one in cast.everyone:
+        folder = KeyFolder.create(one.keys, name=one.name[:60], oin=one.oin)
+        request = (one.keys / TLS_REQUEST).read_bytes()
+        certificate = authority.answer(request, valid_from=start, valid_until=end)
+        write_new(one.keys / TLS_CERTIFICATE, certificate_pem(certificate), mode=0o644)
+        write_new(one.keys / ROOTS, certificate_pem(authority.certificate), mode=0o644)
+        write_new(one.folder / "card.json", make_card(one, folder), mode=0o644)
+    return cast
+
+
+def make_card(member: CastMember, folder: KeyFolder) -> bytes:
+    """The member's card, signed under its certificate."""
+    card = PartyCard.create(
+        oin=member.oin,
+        name=member.name,
+        signing_key=folder.signing().public,
+        sealing_key=folder.sealing().public,
+        created_at=datetime.now(UTC),
+        certificate_chain=folder.tls_chain(),
+        private_key=folder.tls_private_key(),
+    )
+    return card.encode()

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The day itself: five parties do their work, each with its own kit, and its figures are kept.
+
+1 SNA keeps its register of certified firms
+2 the Labour Inspectorate pushes fines
+3 SNA receives, and passes each fact on to the firm's certifiers
+4 each certification body asks about its own client base
+5 the privacy officer recomputes the log
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from adapters.certification_body import ask
+from adapters.certified_register import CertifiedFirm
+from adapters.fines import Fine
+from adapters.foundation import certification_bodies, load_registers, pass_on
+from adapters.json_lines import keep_in
+from adapters.labour_inspectorate import PushReport, push_fines
+from adapters.table import ParsedFile
+from demo.stage import Stage
+from sluis.client import Kit
+from sluis.client.auditor import AuditReport
+from sluis.client.receiver import ReceivedSignal, ReceiveReport
+from sluis.client.registrar import LoadOutcome
+from sluis.client.sender import PushOutcome
+from sluis.identifiers import Identifier
+
+Step = Callable[[str, int], Callable[[int], None]]
+
+
+@dataclass(slots=True)
+class Figures:
+    """What happened, as the participants saw it."""
+
+    register: ParsedFile[CertifiedFirm]
+    fines: ParsedFile[Fine]
+    loads: list[LoadOutcome] = field(default_factory=list)
+    push: PushReport | None = None
+    receive: ReceiveReport = field(default_factory=ReceiveReport)
+    received: list[ReceivedSignal] = field(default_factory=list)
+    onward: list[PushOutcome] = field(default_factory=list)
+    asked: int = 0
+    hits: int = 0
+    hit_signals: list[ReceivedSignal] = field(default_factory=list)
+    audit: AuditReport | None = None
+
+
+class Day:
+    """Plays the day on a stage."""
+
+    def __init__(self, stage: Stage, figures: Figures, today: date, step: Step) -> None:
+        self._stage = stage
+        self._cast = stage.cast
+        self.figures = figures
+        self._today = today
+        self._step = step
+
+    async def keep_register(self) -> None:
+        """SNA loads its register."""
+        firms = self.figures.register.accepted
+        async with Kit.open(self._stage.settings(self._cast.foundation)) as kit:
+            bodies = await certification_bodies(kit)
+            progress = self._step("SNA: register of certified firms", 2 * len(firms))
+            self.figures.loads = await load_registers(kit, firms, bodies, progress=progress)
+
+    async def push(self) -> None:
+        """The Labour Inspectorate pushes fines."""
+        async with Kit.open(self._stage.settings(self._cast.inspectorate)) as kit:
+            progress = self._step("NLA: push fines", len(self.figures.fines.accepted))
+            self.figures.push = await push_fines(
+                kit, self.figures.fines, self._cast.foundation.oin, progress=progress
+            )
+
+    async def receive_and_pass_on(self) -> None:
+        """SNA receives, keeps, acknowledges, and deposits each fact for the firm's certifiers."""
+        member = self._cast.foundation
+        keep = keep_in(member.folder / "received.jsonl")
+
+        async def keep_and_note(signals: Sequence[ReceivedSignal]) -> None:
+            await keep(signals)
+            self.figures.received.extend(signals)
+
+        async with Kit.open(self._stage.settings(member)) as kit:
+            expected = self.figures.push.permitted if self.figures.push else 0
+            progress = self._step("SNA: receive", expected)
+            self.figures.receive = await kit.receiver.receive(keep_and_note, progress=progress)
+            bodies = await certification_bodies(kit)
+            progress = self._step("SNA: pass on to certifiers", len(self.figures.received))
+            self.figures.onward = await pass_on(
+                kit,
+                self.figures.received,
+                self.figures.register.accepted,
+                bodies,
+                self._today,
+                progress=progress,
+            )
+
+    async def match(self) -> None:
+        """Every certification body asks about the firms that it certifies."""
+        clients: dict[str, dict[Identifier, None]] = defaultdict(dict)
+        for firm in self.figures.register.accepted:
+            clients[firm.certified_by][firm.establishment] = None
+        for body in self._cast.bodies:
+            subjects = list(clients[body.name])
+            async with Kit.open(self._stage.settings(body)) as kit:
+                progress = self._step(f"{body.name}: match", len(subjects))
+                keep = keep_in(body.folder / "hits.jsonl")
+                report = await ask(kit, subjects, keep, progress=progress)
+            self.figures.asked += report.asked
+            self.figures.hits += len(report.hits)
+            self.figures.hit_signals += [s for signals in report.hits.values() for s in signals]
+
+    async def audit(self) -> None:
+        """The privacy officer recomputes everything."""
+        async with Kit.open(self._stage.settings(self._cast.officer)) as kit:
+            size = (await kit.trust.checkpoint()).size
+            progress = self._step("FG: verify the log", size)
+            done_before = [0]
+
+            def advance(done: int, _size: int) -> None:
+                progress(done - done_before[0])
+                done_before[0] = done
+
+            self.figures.audit = await kit.auditor.verify(progress=advance)
+
+
+def report_of(figures: Figures, canary: dict[str, int]) -> dict[str, object]:
+    """The figures as the report file holds them."""
+    push, audit = figures.push, figures.audit
+    log = audit.log if audit else None
+    return {
+        "register": _file(figures.register),
+        "push": {
+            **_file(figures.fines),
+            "permitted": push.permitted if push else 0,
+            "denied": push.denied if push else {},
+        },
+        "match": {
+            "asked": figures.asked,
+            "hits": figures.hits,
+            "misses": figures.asked - figures.hits,
+        },
+        "delivered": figures.receive.delivered,
+        "log": {
+            "size": log.size if log else 0,
+            "root": audit.checkpoint.root.hex() if audit and audit.checkpoint else "",
+            "verified": log is not None,
+            "cosignatures": len(audit.cosigners) if audit else 0,
+        },
+        "canary": canary,
+    }
+
+
+def _file(file: ParsedFile[CertifiedFirm] | ParsedFile[Fine]) -> dict[str, object]:
+    return {
+        "rows": file.rows,
+        "accepted": len(file.accepted),
+        "duplicates": file.duplicates,
+        "rejected": [{"line": p.line, "column": p.column, "code": p.code} for p in file.rejected],
+    }
+
+
+def files_below(root: Path) -> list[Path]:
+    """Every file below a folder."""
+    return sorted(path for path in root.rglob("*") if path.is_file())

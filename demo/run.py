@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`sluis demo`: set the stage, play the day, check what was promised, and go on until Ctrl-C.
+
+Everything is fake except the software: parties, keys, certificates, firms and fines are made up; processes,
+mTLS, cryptography, rules, database and log are the real ones.
+"""
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from adapters.certified_register import CertifiedFirm, read_certified
+from adapters.fines import Fine, read_fines
+from adapters.table import ParsedFile
+from demo.canary import CanaryReport, search
+from demo.cast import make_cast
+from demo.data import write_demo_data
+from demo.day import Day, Figures, report_of
+from demo.narrator import Narrator
+from demo.stage import Stage, set_stage
+from demo.trickle import trickle
+from sluis.errors import Conflict, InvalidInput
+
+MAX_BODIES = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What was asked on the command line."""
+
+    once: bool
+    folder: Path | None
+    certified: Path | None
+    fines: Path | None
+    report: Path | None
+
+
+def run(options: DemoOptions) -> int:
+    """Run the demo; returns the exit code: 0 when every check held."""
+    narrator = Narrator()
+    root = _folder(options)
+    try:
+        return asyncio.run(_play(options, root, narrator))
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        narrator.end_step()
+        if options.folder is None and options.once:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+async def _play(options: DemoOptions, root: Path, narrator: Narrator) -> int:
+    today = datetime.now(ZoneInfo("Europe/Amsterdam")).date()
+    narrator.title("Sluis demo: everyone and everything in it is invented; the software is real")
+    certified, fines, canaries = _input(options, root, today)
+    stage = _stage(root, certified, narrator)
+    figures = Figures(register=certified, fines=fines)
+    try:
+        stage.start()
+        _introduce(stage, narrator)
+        day = Day(stage, figures, today, narrator.step)
+        for part in (day.keep_register, day.push, day.receive_and_pass_on, day.match, day.audit):
+            await part()
+        narrator.end_step()
+        _narrate(figures, narrator)
+        if not options.once:
+            await trickle(stage, figures, narrator, today)
+    finally:
+        narrator.end_step()
+        stage.stop()
+    canary = _search(stage, canaries)
+    failures = check(figures, canary)
+    _conclude(figures, canary, failures, root, narrator, keep=not options.once or options.folder is not None)
+    if options.report:
+        numbers = {"planted": canary.planted, "found": len(canary.found)}
+        options.report.write_text(json.dumps(report_of(figures, numbers), indent=2) + "\n", "utf-8")
+    return 1 if failures else 0
+
+
+def _folder(options: DemoOptions) -> Path:
+    if options.folder is None:
+        return Path(tempfile.mkdtemp(prefix="sluis-demo-"))
+    try:
+        options.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            "malformed-config", f"cannot make the folder: {error.strerror}", where="--dir"
+        ) from None
+    runs = [int(p.name[4:]) for p in options.folder.glob("run-*") if p.name[4:].isdigit()]
+    root = options.folder.resolve() / f"run-{max(runs, default=0) + 1}"
+    root.mkdir(mode=0o700)
+    return root
+
+
+def _input(
+    options: DemoOptions, root: Path, today: date
+) -> tuple[ParsedFile[CertifiedFirm], ParsedFile[Fine], tuple[str, ...]]:
+    folder = root / "input"
+    folder.mkdir(mode=0o700)
+    made = write_demo_data(folder, today=today)
+    certified = read_certified(options.certified or made.certified, today=today)
+    fines = read_fines(options.fines or made.fines, today=today)
+    canaries = list(made.canaries) if not (options.certified or options.fines) else []
+    for firm in certified.accepted[:200] if options.certified else ():
+        canaries += [firm.establishment.value, firm.name]
+    canaries += [fine.establishment.value for fine in fines.accepted[:200]] if options.fines else []
+    return certified, fines, tuple(canaries)
+
+
+def _stage(root: Path, certified: ParsedFile[CertifiedFirm], narrator: Narrator) -> Stage:
+    names = sorted({firm.certified_by for firm in certified.accepted})
+    if len(names) > MAX_BODIES:
+        raise Conflict("wrong-state", f"the demo plays at most {MAX_BODIES} certification bodies")
+    stage = set_stage(root, make_cast(root, names))
+    for text in stage.moved:
+        narrator.say(f"  {text}")
+    return stage
+
+
+def _introduce(stage: Stage, narrator: Narrator) -> None:
+    narrator.say(f"  folder   {stage.root}")
+    for service in stage.services:
+        narrator.say(f"  {service.name:<12} listens on {service.address}")
+    narrator.say("  fake: the parties, their OINs (test range 00000099), keys, certificates, firms and fines")
+    narrator.title("The day")
+
+
+def _narrate(figures: Figures, narrator: Narrator) -> None:
+    push = figures.push
+    if push is None:
+        return
+    narrator.title("What happened, once for each kind of outcome")
+    for file, name in ((figures.register, "certified.csv"), (figures.fines, "fines.csv")):
+        by_code = Counter(problem.code for problem in file.rejected)
+        narrator.say(
+            f"  {name}: {file.rows} rows, {len(file.accepted)} good, {file.duplicates} repeated, wrong:"
+        )
+        for code in by_code:
+            first = next(problem for problem in file.rejected if problem.code == code)
+            narrator.say(
+                f"    line {first.line}, {first.column or 'row'}: {first.message} [{code}] x{by_code[code]}"
+            )
+    permitted = next((outcome for outcome in push.outcomes if outcome.permitted), None)
+    if permitted:
+        note = " under a rule that awaits legal sign-off (`assumed`)" if permitted.assumed else ""
+        narrator.say(f"  permitted: log index {permitted.log_index}{note} x{push.permitted}")
+    for reason, number in sorted(push.denied.items()):
+        first_denied = next(o for o in push.outcomes if o.reason == reason)
+        narrator.say(
+            f"  denied: {reason}, log index {first_denied.log_index}; nothing was forwarded x{number}"
+        )
+    narrator.say(f"  received, verified, opened, acknowledged by SNA: {figures.receive.delivered}")
+    passed = sum(outcome.permitted for outcome in figures.onward)
+    narrator.say(f"  passed on to certifiers, deposited until they ask: {passed}")
+    misses = figures.asked - figures.hits
+    narrator.say(
+        f"  asked by certification bodies: {figures.asked} firms, {figures.hits} hits, {misses} misses"
+    )
+
+
+def _search(stage: Stage, canaries: tuple[str, ...]) -> CanaryReport:
+    folders = [stage.broker.folder, stage.witness.folder, *(one.folder for one in stage.evaluators)]
+    return search(canaries, folders)
+
+
+def check(figures: Figures, canary: CanaryReport) -> list[str]:
+    """What was promised and did not hold; empty when all is well."""
+    push, audit = figures.push, figures.audit
+    failures = []
+
+    def must(held: bool, text: str) -> None:
+        if not held:
+            failures.append(text)
+
+    must(all(load.permitted for load in figures.loads), "a register was refused")
+    must(push is not None and not push.errors, "a push failed")
+    permitted = push.permitted if push else 0
+    denied = sum(push.denied.values()) if push else 0
+    must(permitted + denied == len(figures.fines.accepted), "a fine was neither permitted nor denied")
+    must(figures.receive.delivered == permitted, "what was permitted is not what was delivered")
+    must(not figures.receive.refused, "a delivery did not hold")
+    must(all(o.permitted for o in figures.onward), "a fact could not be passed on")
+    fined = {s.fields["establishment_number"] for s in figures.received}
+    must(
+        {s.fields["establishment_number"] for s in figures.hit_signals} <= fined,
+        "a hit is about an unfined firm",
+    )
+    must(figures.hits <= figures.asked, "more hits than questions")
+    must(audit is not None and audit.log is not None, "the log was not verified")
+    must(audit is not None and len(audit.cosigners) >= 1, "no witness cosigned")
+    logged = audit.decisions if audit else Counter[str]()
+    onward = len(figures.onward)
+    must(logged["signal.push permit"] == permitted + onward, "permitted pushes differ from the log")
+    must(logged["signal.push deny"] == denied, "denied pushes differ from the log")
+    must(canary.planted > 0 and not canary.found, "a planted value was found: " + ", ".join(canary.found[:5]))
+    return failures
+
+
+def _conclude(
+    figures: Figures, canary: CanaryReport, failures: list[str], root: Path, narrator: Narrator, *, keep: bool
+) -> None:
+    audit = figures.audit
+    narrator.title("What was proven")
+    if audit and audit.log and audit.checkpoint:
+        narrator.say(f"  log: {audit.log.size} entries recomputed, root {audit.checkpoint.root.hex()[:16]}…,")
+        narrator.say(f"       signed by the log, cosigned by {', '.join(audit.cosigners)}")
+    narrator.say(
+        f"  canary: {canary.planted} planted identifiers and names, {canary.searched:,} bytes at the broker, "
+        f"evaluators and witness searched, {len(canary.found)} found"
+    )
+    for text in failures:
+        narrator.say(f"  FAILED: {text}")
+    narrator.say("  every check held" if not failures else f"  {len(failures)} checks failed")
+    if keep:
+        narrator.say(f"  everything is kept in {root}; each party's commands work with its sluis.toml")

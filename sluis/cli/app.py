@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The tree of commands."""
+
+from typing import Annotated
+
+import typer
+
+from sluis import __version__
+from sluis.cli import audit, demo, exchange, keys, operator, policy, services
+
+app = typer.Typer(
+    help="Sluis: privacy-preserving data exchange between supervisors.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(keys.app, name="keys")
+app.add_typer(operator.app, name="broker")
+app.add_typer(services.evaluator, name="evaluator")
+app.add_typer(services.witness, name="witness")
+app.add_typer(audit.app, name="audit")
+app.add_typer(policy.app, name="policy")
+app.command("register")(exchange.register)
+app.command("push")(exchange.push)
+app.command("receive")(exchange.receive)
+app.command("match")(exchange.match)
+app.command("demo")(demo.demo)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Sluis: privacy-preserving data exchange between supervisors."""

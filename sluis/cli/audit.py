@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`sluis audit verify|show|prove`: recompute the log, read an entry, make a proof to take away."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sluis.canonical import parse_canonical
+from sluis.cli.output import print_json, progress_bar, say
+from sluis.client import Kit, KitSettings
+from sluis.tlog_proof import TlogProof
+
+app = typer.Typer(help="Verify and read the log.", no_args_is_help=True)
+
+Config = Annotated[Path, typer.Option("--config", help="Your sluis.toml.", envvar="SLUIS_CONFIG")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+TOML = Path("sluis.toml")
+
+
+@app.command()
+def verify(config: Config = TOML, as_data: Json = False) -> None:
+    """Recompute every entry, the tree, the checkpoint and its cosignatures (for privacy officers)."""
+
+    async def run() -> None:
+        async with Kit.open(KitSettings.load(config)) as kit:
+            size = (await kit.trust.checkpoint()).size
+            with progress_bar("verify", size) as progress:
+                seen = [0]
+
+                def step(done: int, _size: int) -> None:
+                    progress(done - seen[0])
+                    seen[0] = done
+
+                report = await kit.auditor.verify(progress=step)
+        log = report.log
+        if log is None or report.checkpoint is None:
+            return
+        say(f"the log is intact: {log.size} entries recomputed, root {report.checkpoint.root.hex()}")
+        say(f"checkpoint signed by the log and cosigned by {', '.join(report.cosigners)}")
+        if as_data:
+            print_json(
+                {
+                    "size": log.size,
+                    "root": report.checkpoint.root.hex(),
+                    "verified": True,
+                    "cosigners": list(report.cosigners),
+                    "operations": dict(report.operations),
+                    "decisions": dict(report.decisions),
+                }
+            )
+
+    asyncio.run(run())
+
+
+@app.command()
+def show(
+    log_index: Annotated[int, typer.Argument(help="The index of the entry.", min=0)], config: Config = TOML
+) -> None:
+    """Print an entry after proving that it is in the log."""
+
+    async def run() -> None:
+        async with Kit.open(KitSettings.load(config)) as kit:
+            entry = await kit.auditor.entry(log_index)
+            checkpoint = await kit.trust.prove_inclusion(log_index, entry)
+        say(f"entry {log_index} is included in the checkpoint of {checkpoint.size} entries")
+        print_json(parse_canonical(entry))
+
+    asyncio.run(run())
+
+
+@app.command()
+def prove(
+    log_index: Annotated[int, typer.Argument(help="The index of the entry.", min=0)],
+    out: Annotated[Path, typer.Option("--out", help="Where to write the proof (C2SP tlog-proof).")],
+    config: Config = TOML,
+) -> None:
+    """Write a proof that holds offline: entry, inclusion proof, signed and cosigned checkpoint."""
+
+    async def run() -> None:
+        async with Kit.open(KitSettings.load(config)) as kit:
+            entry = await kit.auditor.entry(log_index)
+            checkpoint, text = await kit.trust.checkpoint_text(log_index + 1)
+            hashes = await kit.trust.inclusion(log_index, checkpoint.size)
+        proof = TlogProof(index=log_index, hashes=tuple(hashes), checkpoint=text, extra=entry)
+        out.write_text(proof.format(), encoding="utf-8")
+        say(f"wrote {out}; the entry itself is in its `extra` line")
+        print_json(json.loads(entry))
+
+    asyncio.run(run())

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`sluis demo`: a day of exchanges between invented parties, over real processes."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sluis.cli.extras import needs_extra
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Play the day, check everything, and end.")] = False,
+    folder: Annotated[Path | None, typer.Option("--dir", help="Where to put everything; kept.")] = None,
+    certified: Annotated[Path | None, typer.Option("--certified", help="Your own certified.csv.")] = None,
+    fines: Annotated[Path | None, typer.Option("--fines", help="Your own fines.csv.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write the figures as JSON.")] = None,
+) -> None:
+    """Start everything on loopback with throw-away keys and play the flagship exchange."""
+    with needs_extra("demo"):
+        from demo.run import DemoOptions, run
+    options = DemoOptions(once=once, folder=folder, certified=certified, fines=fines, report=report)
+    sys.exit(run(options))

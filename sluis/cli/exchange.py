@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`sluis register`, `push`, `receive`, `match`: what a participant does, with its `sluis.toml`."""
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from adapters.certification_body import ask
+from adapters.certified_register import CertifiedFirm, read_certified
+from adapters.fines import read_fines
+from adapters.foundation import certification_bodies, load_registers, pass_on
+from adapters.json_lines import as_json, keep_in
+from adapters.labour_inspectorate import push_fines
+from adapters.table import ParsedFile
+from sluis.cli.output import EXIT_DENIED, EXIT_FAILED, print_json, progress_bar, say
+from sluis.client import Kit, KitSettings
+from sluis.client.receiver import Keep, ReceivedSignal
+from sluis.identifiers import Oin
+
+Config = Annotated[Path, typer.Option("--config", help="Your sluis.toml.", envvar="SLUIS_CONFIG")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+Out = Annotated[Path, typer.Option("--out", help="Where to keep opened signals, one JSON object a line.")]
+
+TOML = Path("sluis.toml")
+MOST_SHOWN = 20
+
+
+def register(
+    certified: Annotated[Path, typer.Argument(help="certified.csv")],
+    config: Config = TOML,
+    as_data: Json = False,
+) -> None:
+    """Load the list of certified firms into the pseudonymised register at the broker (for SNA)."""
+    file = read_certified(certified, today=_today())
+    _tell_problems(certified, file)
+
+    async def run() -> None:
+        async with Kit.open(KitSettings.load(config)) as kit:
+            bodies = await certification_bodies(kit)
+            with progress_bar("pseudonymise", 2 * len(file.accepted)) as progress:
+                outcomes = await load_registers(kit, file.accepted, bodies, progress=progress)
+        denied = [outcome for outcome in outcomes if not outcome.permitted]
+        report = {
+            **_file_report(file),
+            "snapshots": [
+                {
+                    "recipient": outcome.recipient,
+                    "entries": outcome.entries,
+                    "permitted": outcome.permitted,
+                    "reason": outcome.reason,
+                    "log_index": outcome.log_index,
+                }
+                for outcome in outcomes
+            ],
+        }
+        say(f"register in force: {len(file.accepted)} firms in {len(outcomes) - len(denied)} domains")
+        _finish(report, as_data, EXIT_DENIED if denied else 0)
+
+    asyncio.run(run())
+
+
+def push(
+    fines: Annotated[Path, typer.Argument(help="fines.csv")],
+    to: Annotated[str, typer.Option("--to", help="The recipient's OIN (the designated foundation).")],
+    config: Config = TOML,
+    as_data: Json = False,
+) -> None:
+    """Push fines as sealed signals (for the Labour Inspectorate). A wrong row is told; the others go on."""
+    file = read_fines(fines, today=_today())
+    _tell_problems(fines, file)
+
+    async def run() -> None:
+        async with Kit.open(KitSettings.load(config)) as kit:
+            with progress_bar("push", len(file.accepted)) as progress:
+                report = await push_fines(kit, file, Oin.parse(to), progress=progress)
+        again = sum(outcome.sent_before for outcome in report.outcomes)
+        say(f"{report.permitted} permitted" + (f" ({again} of them in an earlier run)" if again else ""))
+        for reason, number in sorted(report.denied.items()):
+            say(f"{number} denied: {reason}")
+        for code, number in sorted(report.errors.items()):
+            say(f"{number} failed: {code}")
+        if any(outcome.assumed for outcome in report.outcomes):
+            say("note: a deciding rule is `assumed`: it awaits legal sign-off")
+        data = {
+            **_file_report(file),
+            "permitted": report.permitted,
+            "sent_before": again,
+            "denied": report.denied,
+            "errors": report.errors,
+        }
+        _finish(data, as_data, EXIT_FAILED if report.errors else 0)
+
+    asyncio.run(run())
+
+
+def receive(
+    out: Out,
+    config: Config = TOML,
+    follow: Annotated[bool, typer.Option("--follow", help="Wait for more until Ctrl-C.")] = False,
+    pass_on_with: Annotated[
+        Path | None,
+        typer.Option(
+            "--pass-on-with", help="certified.csv: pass each fact on to the firm's certifiers (SNA)."
+        ),
+    ] = None,
+    as_data: Json = False,
+) -> None:
+    """Receive what waits in your mailbox: verified, opened, kept, then acknowledged."""
+    firms: tuple[CertifiedFirm, ...] = ()
+    if pass_on_with:
+        firms = read_certified(pass_on_with, today=_today()).accepted
+
+    async def run() -> None:
+        async with Kit.open(KitSettings.load(config)) as kit:
+            keep = await _passing_on(kit, out, firms) if pass_on_with else keep_in(out)
+            report = await kit.receiver.receive(keep, follow=follow)
+        refused = [asdict(item) for item in report.refused or []]
+        say(f"{report.delivered} new, {report.repeated} seen before, {len(refused)} refused")
+        for item in refused[:MOST_SHOWN]:
+            say(f"log index {item['log_index']}: {item['message']} [{item['code']}]")
+        data = {"delivered": report.delivered, "repeated": report.repeated, "refused": refused}
+        _finish(data, as_data, EXIT_FAILED if refused else 0)
+
+    asyncio.run(run())
+
+
+def match(
+    clients: Annotated[Path, typer.Argument(help="Your clients: a certified.csv.")],
+    out: Out,
+    config: Config = TOML,
+    body: Annotated[
+        str | None, typer.Option("--body", help="Only firms with this certificerende_instelling.")
+    ] = None,
+    as_data: Json = False,
+) -> None:
+    """Ask which of the firms that you certify have a signal that you may know of."""
+    file = read_certified(clients, today=_today())
+    _tell_problems(clients, file)
+    firms = [firm for firm in file.accepted if body is None or firm.certified_by == body]
+
+    async def run() -> None:
+        async with Kit.open(KitSettings.load(config)) as kit:
+            with progress_bar("pseudonymise", len(firms)) as progress:
+                report = await ask(kit, [f.establishment for f in firms], keep_in(out), progress=progress)
+        say(f"asked {report.asked}: {len(report.hits)} hits, {report.misses} misses")
+        data = {
+            "asked": report.asked,
+            "misses": report.misses,
+            "hits": [
+                {"subject": subject.value, "signals": [as_json(signal) for signal in signals]}
+                for subject, signals in report.hits.items()
+            ],
+        }
+        _finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0)
+
+    asyncio.run(run())
+
+
+async def _passing_on(kit: Kit, out: Path, firms: tuple[CertifiedFirm, ...]) -> Keep:
+    bodies = await certification_bodies(kit)
+    keep = keep_in(out)
+
+    async def keep_and_pass_on(signals: Sequence[ReceivedSignal]) -> None:
+        await keep(signals)
+        await pass_on(kit, signals, firms, bodies, _today())
+
+    return keep_and_pass_on
+
+
+def _today() -> date:
+    return datetime.now(ZoneInfo("Europe/Amsterdam")).date()
+
+
+def _file_report(file: ParsedFile[Any]) -> dict[str, object]:
+    return {
+        "rows": file.rows,
+        "accepted": len(file.accepted),
+        "duplicates": file.duplicates,
+        "rejected": [{"line": p.line, "column": p.column, "code": p.code} for p in file.rejected],
+    }
+
+
+def _tell_problems(path: Path, file: ParsedFile[Any]) -> None:
+    for problem in file.rejected[:MOST_SHOWN]:
+        where = f", column {problem.column}" if problem.column else ""
+        say(f"{path}: line {problem.line}{where}: {problem.message} [{problem.code}]")
+    if len(file.rejected) > MOST_SHOWN:
+        rest = Counter(problem.code for problem in file.rejected[MOST_SHOWN:])
+        say(f"{path}: and {sum(rest.values())} more: " + ", ".join(f"{n} {code}" for code, n in rest.items()))
+    say(
+        f"{path}: {file.rows} rows, {len(file.accepted)} good, {file.duplicates} repeated, "
+        f"{len(file.rejected)} wrong"
+    )
+
+
+def _finish(report: object, as_data: bool, code: int) -> None:
+    if as_data:
+        print_json(report)
+    if code:
+        sys.exit(code)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""`sluis keys ...`: make and show keys. Nothing is ever overwritten."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sluis.cards import PartyCard
+from sluis.certificates import certificate_oin
+from sluis.cli.extras import needs_extra
+from sluis.cli.output import print_json, say
+from sluis.identifiers import Oin
+from sluis.keys import KeyFolder
+
+app = typer.Typer(help="Make and show keys.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="The key folder.")]
+
+
+@app.command()
+def new(
+    folder: Folder,
+    oin: Annotated[str, typer.Option("--oin", help="Your OIN, 20 digits.")],
+    name: Annotated[str, typer.Option("--name", help="Your name, as it will stand in the certificate.")],
+) -> None:
+    """Make a participant's keys and the request for its TLS certificate."""
+    KeyFolder.create(folder, name=name, oin=Oin.parse(oin))
+    say(f"made keys in {folder}; have your authority sign {folder / 'tls.csr'} and put the answer there")
+    say("as tls.crt (chain, leaf first) with its roots as ca.crt; then run `sluis keys card`")
+
+
+@app.command()
+def card(
+    folder: Folder,
+    name: Annotated[str, typer.Option("--name", help="Your name, as other participants will see it.")],
+    out: Annotated[Path, typer.Option("--out", help="Where to write the card.")],
+) -> None:
+    """Make your card: your public keys, signed under your TLS certificate, for the broker's operator."""
+    keys = KeyFolder(path=folder)
+    chain = keys.tls_chain()
+    made = PartyCard.create(
+        oin=certificate_oin(chain[0]),
+        name=name,
+        signing_key=keys.signing().public,
+        sealing_key=keys.sealing().public,
+        created_at=datetime.now(UTC),
+        certificate_chain=chain,
+        private_key=keys.tls_private_key(),
+    )
+    made.verify(keys.roots(), datetime.now(UTC))
+    out.write_bytes(made.encode())
+    say(f"wrote {out}")
+
+
+@app.command()
+def show(folder: Folder) -> None:
+    """Print the public halves of a participant's keys."""
+    keys = KeyFolder(path=folder)
+    leaf = keys.tls_chain()[0]
+    print_json(
+        {
+            "oin": certificate_oin(leaf),
+            "signing_key": keys.signing().public.raw.hex(),
+            "certificate_until": leaf.not_valid_after_utc.isoformat(),
+        }
+    )
+
+
+@app.command()
+def broker(
+    folder: Folder,
+    origin: Annotated[str, typer.Option("--origin", help="The log's name, such as sluis.example/log/2026.")],
+    show_only: Annotated[bool, typer.Option("--show", help="Print those that exist; make none.")] = False,
+) -> None:
+    """Make the broker's receipt key and log key, and print what participants need to know of them."""
+    with needs_extra("broker"):
+        from broker.keys import BrokerKeys
+    keys = BrokerKeys.load(folder, origin) if show_only else BrokerKeys.create(folder, origin)
+    print_json(
+        {
+            "receipt_key": keys.receipt.public.raw.hex(),
+            "log_vkeys": [str(signer.vkey) for signer in keys.log],
+        }
+    )
+
+
+@app.command()
+def evaluator(
+    seeds: Annotated[Path, typer.Argument(help="The seed file to make.")],
+    oin: Annotated[str, typer.Option("--oin", help="The evaluator's OIN.")],
+    epoch: Annotated[list[str], typer.Option("--epoch", help="An epoch, such as 2026; repeat for more.")],
+) -> None:
+    """Make an evaluator's secret seeds, one for each epoch."""
+    from evaluator.shares import EvaluatorShares
+
+    shares = EvaluatorShares.create(seeds, oin=Oin.parse(oin), epochs=epoch)
+    say(f"made {seeds} with epochs {', '.join(shares.epochs)}; whoever holds it and the other evaluator's")
+    say("can work every pseudonym back: keep it, and its backup, away from theirs")
+
+
+@app.command()
+def witness(
+    key: Annotated[Path, typer.Argument(help="The key file to make.")],
+    name: Annotated[str, typer.Option("--name", help="The witness's name, such as witness.example/w1.")],
+    show_only: Annotated[bool, typer.Option("--show", help="Print those that exist; make none.")] = False,
+) -> None:
+    """Make a witness's key, and print its verifier keys."""
+    with needs_extra("witness"):
+        from witness.keys import create_witness_key, load_witness_key
+    vkeys = (
+        [signer.vkey for signer in load_witness_key(key, name)]
+        if show_only
+        else create_witness_key(key, name)
+    )
+    print_json({"witness_vkeys": [str(vkey) for vkey in vkeys]})
