@@ -51,8 +51,8 @@ class Auditor:
         checkpoint = verified.checkpoint
         report = AuditReport(checkpoint=checkpoint, cosigners=verified.cosigners)
         verifier = LogVerifier(checkpoint)
-        if remembered is not None and remembered.size <= checkpoint.size:
-            verifier.check_consistency_with(remembered)
+        if remembered is not None:
+            verifier.check_consistency_with(remembered)  # also refuses a log that was cut back
         done = 0
         while done < checkpoint.size:
             end = min(done + CHUNK, checkpoint.size)
