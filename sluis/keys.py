@@ -89,7 +89,9 @@ class KeyFolder:
 
     def tls_certificate_pem(self) -> bytes:
         """Read the certificate chain as PEM."""
-        return _read(self.path / TLS_CERTIFICATE, hint=f"`sluis keys new` wrote `{TLS_REQUEST}` for your authority")
+        return _read(
+            self.path / TLS_CERTIFICATE, hint=f"`sluis keys new` wrote `{TLS_REQUEST}` for your authority"
+        )
 
     def tls_chain(self) -> list[x509.Certificate]:
         """Read the certificate chain, leaf first."""

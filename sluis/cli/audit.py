@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""`sluis audit verify|show|prove`: recompute the log, read an entry, make a proof to take away."""
+"""`sluis audit verify|show|prove|check`: recompute the log, read an entry, make and check a proof to take away."""
 
 import asyncio
 import json
@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from sluis.canonical import parse_canonical
+from sluis.checkpoint import LOG_TYPES, WITNESS_TYPES, parse_vkeys
 from sluis.cli.output import print_json, progress_bar, say
 from sluis.client import Kit, KitSettings
+from sluis.errors import NotFound
 from sluis.tlog_proof import TlogProof
 
 app = typer.Typer(help="Verify and read the log.", no_args_is_help=True)
@@ -90,3 +92,28 @@ def prove(
         print_json(json.loads(entry))
 
     asyncio.run(run())
+
+
+@app.command()
+def check(
+    proof: Annotated[Path, typer.Argument(help="A proof file, from `sluis audit prove`.")],
+    config: Config = TOML,
+) -> None:
+    """Check a proof file offline, against the log and witness keys in your sluis.toml."""
+    settings = KitSettings.load(config)
+    try:
+        text = proof.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise NotFound("file-not-found", where=str(proof)) from None
+    parsed = TlogProof.parse(text)
+    verified = parsed.verify(
+        parsed.extra,
+        parse_vkeys(settings.log_vkeys, LOG_TYPES),
+        parse_vkeys(settings.witness_vkeys, WITNESS_TYPES),
+        settings.quorum,
+    )
+    say(
+        f"entry {parsed.index} is in the log {verified.checkpoint.origin} of {verified.checkpoint.size} entries, "
+        f"cosigned by {', '.join(verified.cosigners)}"
+    )
+    print_json(parse_canonical(parsed.extra))

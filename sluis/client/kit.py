@@ -61,7 +61,7 @@ class Kit:
             closing.callback(cache.close)
             connections = Connections(settings)
             try:
-                trust = Trust(settings, connections, state, folder.roots(), datetime.now(UTC))
+                trust = Trust(settings, connections, state, folder.roots(), _now)
                 pseudonymiser = Pseudonymiser(connections, trust, state, cache, _today)
                 receiver = Receiver(
                     oin=oin, keys=keys, connections=connections, trust=trust, inbox=inbox, bundle=bundle
@@ -107,5 +107,9 @@ class Kit:
                 await connections.close()
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def _today() -> date:
-    return datetime.now(UTC).date()
+    return _now().date()

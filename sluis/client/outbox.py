@@ -72,6 +72,13 @@ class Outbox:
                 [(answer, permitted, identity) for identity, answer, permitted in rows],
             )
 
+    def forget(self, identities: Iterable[bytes]) -> None:
+        """Take out parcels that were refused as no exchange, so that they are sealed anew."""
+        with self._file.write() as database:
+            database.executemany(
+                "DELETE FROM sent WHERE identity = ? AND answer IS NULL", [(one,) for one in identities]
+            )
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -60,7 +60,7 @@ class Pseudonymiser:
         self._state = state
         self._cache = cache
         self._today = today
-        self._keys: dict[tuple[str, Oin], dict[str, DomainKeys]] = {}
+        self._keys: dict[tuple[str, Oin, date], dict[str, DomainKeys]] = {}
 
     async def epochs(self, agreement: str, recipient: Oin) -> list[str]:
         """The live epochs of a recipient's domain, oldest first."""
@@ -134,7 +134,7 @@ class Pseudonymiser:
         return answer.evaluations[0]
 
     async def _domain_keys(self, agreement: str, recipient: Oin) -> dict[str, DomainKeys]:
-        place = (agreement, recipient)
+        place = (agreement, recipient, self._today())  # a new day may bring a new epoch
         if place not in self._keys:
             request = directory_pb2.ListDomainKeysRequest(agreement=agreement, recipient_oin=recipient)
             answer = await self._connections.patiently(

@@ -26,6 +26,8 @@ from sluis.rpc.status import from_rpc_error
 from sluis.v1 import exchange_pb2
 from sluis.wire import envelope_from_wire, redaction_from_wire
 
+PAUSE_SECONDS = 0.2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedSignal:
@@ -102,6 +104,7 @@ class Receiver:
                     progress(len(frame.deliveries))
                 if not follow:
                     return report
+                await asyncio.sleep(PAUSE_SECONDS)  # the broker ended the stream: it is stopping
             except grpc.aio.AioRpcError as error:
                 await patience.again(from_rpc_error(error))
 

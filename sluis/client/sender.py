@@ -11,7 +11,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 import grpc
@@ -22,7 +22,7 @@ from sluis.client.pseudonymiser import Pseudonymiser
 from sluis.client.trust import Trust
 from sluis.encoding import lp
 from sluis.envelope import Field, seal
-from sluis.errors import InvalidInput
+from sluis.errors import InvalidInput, NotAuthentic
 from sluis.header import Delivery, Header
 from sluis.identifiers import Identifier, Oin
 from sluis.keys import ParticipantKeys
@@ -36,6 +36,8 @@ from sluis.wire import envelope_to_wire
 FRAME = 50
 FRAMES_AHEAD = 6
 SEAL_BATCH = 500
+# The broker holds something under this key or id: sealing the signal anew could repeat it.
+KEPT_AFTER_ERROR = frozenset({"idempotency-conflict", "signal-exists"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +68,6 @@ class PushOutcome:
     assumed: bool = False
     sent_before: bool = False
     withheld: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Run:
-    """One push of many drafts."""
-
-    waiting: deque[Parcel]
-    in_flight: deque[list[Parcel]] = field(default_factory=deque)
 
 
 class Sender:
@@ -195,36 +189,44 @@ class Sender:
     ) -> dict[bytes, exchange_pb2.PushResult]:
         results: dict[bytes, exchange_pb2.PushResult] = {}
         patience = Patience(self._connections.patience)
-        run = _Run(waiting)
-        while run.waiting:
+        while waiting:
             try:
-                async for parcels, answer in self._stream(run):
+                async for parcels, answer in self._stream(waiting):
                     results |= self._take(parcels, answer)
                     patience.reset()
                     progress(len(parcels))
             except grpc.aio.AioRpcError as error:
-                for frame in reversed(run.in_flight):
-                    run.waiting.extendleft(reversed(frame))
-                run.in_flight.clear()
                 await patience.again(from_rpc_error(error))
         return results
 
-    async def _stream(self, run: _Run) -> AsyncIterator[tuple[list[Parcel], exchange_pb2.PushStreamResponse]]:
+    async def _stream(
+        self, waiting: deque[Parcel]
+    ) -> AsyncIterator[tuple[list[Parcel], exchange_pb2.PushStreamResponse]]:
+        """Send what waits over one stream; what was not answered when it ends waits again, in its order."""
         room = asyncio.Semaphore(FRAMES_AHEAD)
+        in_flight: deque[list[Parcel]] = deque()
+        ended = False
 
         async def frames() -> AsyncIterator[exchange_pb2.PushStreamRequest]:
-            while run.waiting:
+            while waiting:
                 await room.acquire()
-                parcels = [run.waiting.popleft() for _ in range(min(FRAME, len(run.waiting)))]
-                run.in_flight.append(parcels)
+                if ended:  # a broken stream may still ask for more
+                    return
+                parcels = [waiting.popleft() for _ in range(min(FRAME, len(waiting)))]
+                in_flight.append(parcels)
                 yield exchange_pb2.PushStreamRequest(
                     pushes=[exchange_pb2.PushRequest.FromString(parcel.request) for parcel in parcels]
                 )
 
         call = self._connections.exchange.PushStream(frames())
-        async for answer in call:
-            room.release()
-            yield run.in_flight.popleft(), answer
+        try:
+            async for answer in call:
+                room.release()
+                yield in_flight.popleft(), answer
+        finally:
+            ended = True
+            call.cancel()
+            waiting.extendleft(parcel for frame in reversed(in_flight) for parcel in reversed(frame))
 
     def _take(
         self, parcels: Sequence[Parcel], answer: exchange_pb2.PushStreamResponse
@@ -232,13 +234,19 @@ class Sender:
         """Check the answers to a frame and note them in the outbox."""
         taken: dict[bytes, exchange_pb2.PushResult] = {}
         rows = []
+        if [result.idempotency_key for result in answer.results] != [p.idempotency_key for p in parcels]:
+            raise NotAuthentic("log-inconsistent", "the broker answered other pushes than were sent")
+        refused = []
         for parcel, result in zip(parcels, answer.results, strict=True):
             if result.WhichOneof("outcome") == "answer":
                 self._trust.check_receipt(result.answer.receipt, result.answer.entry)
                 permitted = result.answer.decision.effect == envelope_pb2.EFFECT_PERMIT
                 rows.append((parcel.identity, result.answer.SerializeToString(), permitted))
+            elif result.error.code not in KEPT_AFTER_ERROR:
+                refused.append(parcel.identity)
             taken[parcel.identity] = result
         self._outbox.answered(rows)
+        self._outbox.forget(refused)
         return taken
 
     def _outcome(

@@ -8,7 +8,7 @@ checkpoints against log and witnesses and against the last one seen, entries aga
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from cryptography import x509
@@ -35,6 +35,7 @@ from sluis.v1 import audit_pb2, directory_pb2, envelope_pb2
 from sluis.wire import receipt_from_wire
 
 CHECKPOINT_WAIT = 30.0
+CARD_SECONDS = 300.0
 
 
 class Trust:
@@ -46,22 +47,23 @@ class Trust:
         connections: Connections,
         state: KitState,
         roots: Sequence[x509.Certificate],
-        now: datetime,
+        clock: Callable[[], datetime],
     ) -> None:
         self._connections = connections
         self._state = state
         self._roots = list(roots)
-        self._now = now
+        self._clock = clock
         self._log_vkeys = parse_vkeys(settings.log_vkeys, LOG_TYPES)
         self._witness_vkeys = parse_vkeys(settings.witness_vkeys, WITNESS_TYPES)
         self._quorum = settings.quorum
         self._receipt_key = VerifyKey(bytes.fromhex(settings.receipt_key))
-        self._cards: dict[Oin, PartyCard] = {}
+        self._cards: dict[Oin, tuple[float, PartyCard]] = {}
         self.origin = self._log_vkeys[0].name
 
     async def card(self, oin: Oin) -> PartyCard:
         """The verified card of an active participant. Raises NotAuthentic, NotFound, NotPermitted."""
-        if oin not in self._cards:
+        known = self._cards.get(oin)
+        if known is None or known[0] < time.monotonic():
             request = directory_pb2.GetPartyRequest(oin=oin)
             answer = await self._connections.patiently(
                 lambda: self._connections.directory.GetParty(request, timeout=10)
@@ -69,11 +71,11 @@ class Trust:
             if not answer.party.active:
                 raise NotPermitted("party-stopped")
             card = PartyCard.parse(answer.party.card)
-            card.verify(self._roots, self._now)
+            card.verify(self._roots, self._clock())
             if card.oin != oin:
                 raise NotAuthentic("signature-wrong", "the directory shows the card of another party")
-            self._cards[oin] = card
-        return self._cards[oin]
+            self._cards[oin] = known = (time.monotonic() + CARD_SECONDS, card)
+        return known[1]
 
     async def parties(self, role: str) -> list[directory_pb2.Party]:
         """Active participants with a role, as the directory lists them; their cards are not checked yet."""

@@ -40,7 +40,8 @@ export class Participant {
     const tls = grpc.credentials.createSsl(
       Buffer.from(this.roots.join("\n")), readFileSync(config.key), readFileSync(config.certificate),
     );
-    const connect = (service, address) => new services[service](address, tls);
+    const options = config.server_name ? { "grpc.ssl_target_name_override": config.server_name } : {};
+    const connect = (service, address) => new services[service](address, tls, options);
     this.exchange = connect("ExchangeService", config.broker);
     this.directory = connect("DirectoryService", config.broker);
     this.audit = connect("AuditService", config.broker);

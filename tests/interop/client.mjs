@@ -10,7 +10,7 @@
 //
 // config.json: oin, agreement, broker "host:port", evaluators [{oin, address}] (two), roots, certificate, key (PEM files),
 // signing_seed (hex, 32 bytes), sealing_key (hex, X-Wing seed || X25519 private key), receipt_key (hex), log_vkey,
-// witness_vkeys, quorum, epoch (optional). To push: recipient, kind, purpose, delivery, subject {type, value},
+// witness_vkeys, quorum, epoch and server_name (optional). To push: recipient, kind, purpose, delivery, subject {type, value},
 // fields [{name, category, value}], claims, lifetime_days, idempotency_key and strict (optional). To match: kind,
 // purpose, subjects [{type, value}]. The answer is JSON on stdout; exit code 1 on any failure.
 import { randomBytes, randomUUID } from "node:crypto";
