@@ -63,16 +63,17 @@ def _install(extra: str) -> None:
     """Bring `.venv` up to date for an extra; `test` includes `demo`."""
     found = _stamp()
     version = _version()
-    if version is None or found.get("python", version) != version:
+    half_made = not found and _ask("import pip") is None
+    if version is None or half_made or found.get("python", version) != version:
         version = _make_venv()
         found = {}
     digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
     due = {"python": version, "root": str(ROOT), "pyproject": digest}
     if due.items() <= found.items() and found.get("extra") in (extra, "test"):
         return
-    _say("installing Sluis and its libraries into .venv (once; this takes a minute)")
     options = ["--quiet", "--no-input", "--no-user", "--disable-pip-version-check"]
     pip = [*_pip(), "install", *options, "--editable", f".[{extra}]"]
+    _say("installing Sluis and its libraries into .venv (once; this takes a minute)")
     if subprocess.run(pip, cwd=ROOT, env=_environment(), check=False).returncode:
         raise Refusal("pip could not install Sluis; its reason stands above. Nothing was started.")
     fresh = STAMP.with_suffix(".new")

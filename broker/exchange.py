@@ -72,15 +72,17 @@ class Exchange:
         """
         sender = await self._desk.directory.admit(caller)
         envelope = envelope_from_wire(request.envelope)
-        self._check_header(sender, envelope)
+        self._check(sender, envelope)
         verify(envelope, sender.card.signing_key)
         push = _Push(self._desk, sender, request.idempotency_key, envelope, request.strict)
         return await self._desk.committer.submit(push)
 
-    def _check_header(self, sender: Admitted, envelope: Envelope) -> None:
+    def _check(self, sender: Admitted, envelope: Envelope) -> None:
         header = envelope.header
         if header.sender != sender.oin:
             raise NotPermitted("not-your-identity")
+        if not all(isinstance(item, KeptField) for item in envelope.fields):
+            raise InvalidInput("malformed-request", "only the broker withholds fields", where="fields")
         now_ms = int(self._desk.clock().timestamp() * 1000)
         if not now_ms - MAX_AGE_MS <= header.created_at_ms <= now_ms + MAX_AHEAD_MS:
             raise InvalidInput("clock-skew", where="created_at")

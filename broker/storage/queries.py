@@ -17,7 +17,7 @@ from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 from broker.storage.tables import METADATA
 
 MAX_INTEGER = (1 << 63) - 1
-_PORTION = 1_000
+_PORTION = 900  # a SQLite may be built for no more than 999 parameters
 
 TABLES = METADATA.tables
 SIGNAL_COLUMNS = tuple(field.name for field in fields(StoredSignal))

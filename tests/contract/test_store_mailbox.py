@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Mailboxes in the order of the log, and deposits that wait for a match."""
 
+import sqlite3
 from typing import Any
 
+from sqlalchemy import event
+
 from broker.storage.port import Delivery, DeliveryView, Store
+from broker.storage.sql import SqlStore
 from sluis.merkle import leaf_hash
 from tests.contract.conftest import Database
 from tests.contract.rows import AGREEMENT, EPOCH, OTHER, RECIPIENT, digest, push, push_all
@@ -97,6 +101,23 @@ def test_deposits_are_found_among_4096_pseudonyms(store: Store) -> None:
         found = tx.deposits(RECIPIENT, AGREEMENT, "fine", EPOCH, wanted, 0)
     assert [row.pushed_index for row in found] == [0, 1, 2, 3]
     assert [row.pseudonym for row in found] == [wanted[number] for number in (4_000, 17, 1_000, 17)]
+
+
+def test_4096_keys_are_looked_up_with_the_fewest_parameters_a_sqlite_may_have(
+    sqlite_database: Database,
+) -> None:
+    store = sqlite_database.open()
+    wanted = [digest(f"subject {number}", 16) for number in range(4_096)]
+    assert isinstance(store, SqlStore)
+
+    @event.listens_for(store._engines.writer, "connect")
+    def limit(connection: sqlite3.Connection, _record: object) -> None:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+
+    store._engines.writer.dispose()
+    push_all(store, "last", delivery="on_match", pseudonym=wanted[-1])
+    with store.transaction() as tx:
+        assert len(tx.deposits(RECIPIENT, AGREEMENT, "fine", EPOCH, wanted, 0)) == 1
 
 
 def test_a_deposit_is_found_only_by_its_own_recipient_agreement_kind_epoch_and_in_time(store: Store) -> None:
