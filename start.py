@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "sluis-start.json"
+UNFINISHED = ROOT / ".venv.unfinished"
 USAGE = """usage: python3 start.py demo [--once] ...    a day of exchanges between invented parties, on this machine
        python3 start.py test [-k NAME] ...   the tests (pytest)
 """
@@ -63,7 +64,7 @@ def _install(extra: str) -> None:
     """Bring `.venv` up to date for an extra; `test` includes `demo`."""
     found = _stamp()
     version = _version()
-    half_made = not found and _ask("import pip") is None
+    half_made = UNFINISHED.exists() or (not found and _ask("import pip") is None)
     if version is None or half_made or found.get("python", version) != version:
         version = _make_venv()
         found = {}
@@ -79,11 +80,14 @@ def _install(extra: str) -> None:
     fresh = STAMP.with_suffix(".new")
     fresh.write_text(json.dumps({**due, "extra": extra}), "utf-8")
     fresh.replace(STAMP)
+    if UNFINISHED.exists():
+        UNFINISHED.rmdir()
 
 
 def _make_venv() -> str:
     """Make `.venv` anew, with pip where this Python can do that; return its version."""
     _say(f"making .venv with Python {sys.version_info[0]}.{sys.version_info[1]}")
+    UNFINISHED.mkdir(exist_ok=True)  # so that one that was broken off is made anew
     make = venv.EnvBuilder(clear=True, symlinks=os.name != "nt", with_pip=_has("ensurepip"))
     try:
         make.create(VENV)

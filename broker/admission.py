@@ -41,8 +41,10 @@ class Admitted:
 def admit(step: Step, admitted: Admitted) -> PartyRow:
     """Repeat the admission inside the transaction; the caller's OIN was in the needs.
 
-    Raises NotPermitted `party-unknown`, `party-stopped`, `certificate-revoked`, `not-your-identity`.
+    Raises NotPermitted `party-unknown`, `party-stopped`, `certificate-revoked`, `not-your-identity`, NotAuthentic
+    `certificate-expired`.
     """
+    admitted.caller.check_validity(step.now)  # a stream may outlive its certificate
     row = step.party(admitted.oin)
     _check(row, admitted.caller, revoked=step.stopped(CERTIFICATE, admitted.caller.fingerprint))
     if row is None or hashlib.sha256(row.card).digest() != admitted.card_digest:

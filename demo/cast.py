@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The parties of the demo: invented organisations with throw-away keys, under a throw-away authority.
 
-DIR/authority   the demo's own certificate authority
 DIR/<party>     keys/, state/, sluis.toml, card.json
 """
 
@@ -42,8 +41,9 @@ class CastMember:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """Everyone."""
+    """Everyone, and the authority that issued their certificates."""
 
+    authority: Authority
     inspectorate: CastMember
     foundation: CastMember
     bodies: tuple[CastMember, ...]
@@ -69,7 +69,10 @@ def make_cast(root: Path, body_names: Sequence[str]) -> Cast:
         oin = Oin.parse(f"{TEST_PREFIX}{number:09}000")
         return CastMember(slug=slug, name=name, role=role, oin=oin, folder=root / slug)
 
+    now = datetime.now(UTC)
+    start, end = now - timedelta(hours=1), now + timedelta(days=30)
     cast = Cast(
+        authority=Authority.create("Sluis demo authority", valid_from=start, valid_until=end),
         inspectorate=member("nla", "Nederlandse Arbeidsinspectie (demo)", "labour-inspectorate", 1),
         foundation=member("sna", "Stichting Normering Arbeid (demo)", "certificate-foundation", 2),
         bodies=tuple(
@@ -83,15 +86,12 @@ def make_cast(root: Path, body_names: Sequence[str]) -> Cast:
             member("evaluator-b", "Evaluator B: Auditdienst (demo)", "evaluator", 12),
         ),
     )
-    now = datetime.now(UTC)
-    start, end = now - timedelta(hours=1), now + timedelta(days=30)
-    authority = Authority.create("Sluis demo authority", valid_from=start, valid_until=end)
     for one in cast.everyone:
         folder = KeyFolder.create(one.keys, name=one.name[:60], oin=one.oin)
         request = (one.keys / TLS_REQUEST).read_bytes()
-        certificate = authority.answer(request, valid_from=start, valid_until=end)
+        certificate = cast.authority.answer(request, valid_from=start, valid_until=end)
         write_new(one.keys / TLS_CERTIFICATE, certificate_pem(certificate), mode=0o644)
-        write_new(one.keys / ROOTS, certificate_pem(authority.certificate), mode=0o644)
+        write_new(one.keys / ROOTS, certificate_pem(cast.authority.certificate), mode=0o644)
         write_new(one.folder / "card.json", make_card(one, folder), mode=0o644)
     return cast
 

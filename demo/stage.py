@@ -31,9 +31,7 @@ from sluis.policy.bundle import default_directory, load_bundle
 from witness.keys import create_witness_key
 
 HOST = "127.0.0.1"
-BROKER_PORT = 7300
-EVALUATOR_PORTS = (7301, 7302)
-WITNESS_PORT = 7310
+PORTS = (7300, 7301, 7302, 7310)  # broker, evaluators, witness
 AGREEMENT = "waadi-14b"
 ORIGIN = "sluis.example/demo"
 WITNESS = "witness.example/demo"
@@ -147,12 +145,17 @@ class Stage:
         return path
 
 
-def set_stage(root: Path, cast: Cast, *, database: str = "", tap: bool = True) -> Stage:
-    """Make keys and configuration of all services; nothing runs yet."""
+def set_stage(
+    root: Path,
+    cast: Cast,
+    *,
+    database: str = "",
+    tap: bool = True,
+    wanted: tuple[int, int, int, int] = PORTS,
+) -> Stage:
+    """Make keys and configuration of all services; nothing runs yet. `wanted` ports are as in `PORTS`."""
     ports = _Ports()
-    broker_port = ports.pick(BROKER_PORT)
-    evaluator_ports = [ports.pick(port) for port in EVALUATOR_PORTS]
-    witness_port = ports.pick(WITNESS_PORT)
+    broker_port, *evaluator_ports, witness_port = [ports.pick(port) for port in wanted]
     database = database or f"sqlite:///{root / 'broker' / 'broker.sqlite'}"
     broker_keys = BrokerKeys.create(cast.broker.keys, ORIGIN)
     log_vkeys = [str(signer.vkey) for signer in broker_keys.log]

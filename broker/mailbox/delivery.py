@@ -77,8 +77,10 @@ class Mailbox:
             while not self._stopping():
                 bell.clear()
                 rows = await asyncio.to_thread(self._store.mailbox, recipient, after, FRAME)
+                # Also while nothing comes: a stream ends soon after its party was stopped.
+                caller.check_validity(self._desk.clock())
+                await self._desk.directory.admit(caller)
                 if rows or not follow:
-                    await self._desk.directory.admit(caller)
                     after = rows[-1].log_index if rows else after
                     yield rows, len(rows) < FRAME
                 if len(rows) == FRAME:

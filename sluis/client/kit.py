@@ -18,8 +18,9 @@ from sluis.client.sender import Sender
 from sluis.client.settings import KitSettings
 from sluis.client.state import KitState
 from sluis.client.trust import Trust
+from sluis.errors import NotAuthentic
 from sluis.identifiers import Oin
-from sluis.keys import KeyFolder, ParticipantKeys
+from sluis.keys import TLS_CERTIFICATE, KeyFolder, ParticipantKeys
 from sluis.policy.bundle import Bundle, default_directory, load_bundle
 from sluis.pseudonym_cache import PseudonymCache
 
@@ -47,6 +48,7 @@ class Kit:
         """Read keys and state, open connections. Raises SluisError when something is missing or weak."""
         folder = KeyFolder(path=settings.keys)
         keys = folder.load()
+        _check_own_certificate(folder, datetime.now(UTC))
         oin = Oin.parse(settings.oin)
         bundle = load_bundle(settings.policies or default_directory())
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -109,6 +111,15 @@ class Kit:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _check_own_certificate(folder: KeyFolder, now: datetime) -> None:
+    """TLS would refuse an expired certificate without a word that says so."""
+    leaf = folder.tls_chain()[0]
+    if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
+        period = f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}"
+        message = f"your own certificate is valid from {period}: ask your authority for a new one"
+        raise NotAuthentic("certificate-expired", message, where=str(folder.path / TLS_CERTIFICATE))
 
 
 def _today() -> date:

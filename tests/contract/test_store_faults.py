@@ -154,17 +154,17 @@ def test_a_connection_killed_halfway_undoes_the_transaction(postgres_database: D
 def _lose_next_answer(store: Store, database: Database, *, committed: bool) -> None:
     """Cut the connection in COMMIT: after the server carried it out, or before."""
     assert isinstance(store, SqlStore)
-    dialect = store._engines.writer.dialect
+    dialect: Any = store._engines.writer.dialect
     commit_as_ever = dialect.do_commit
 
     def commit_and_lose(connection: Any) -> None:
-        dialect.do_commit = commit_as_ever  # type: ignore[method-assign]
+        dialect.do_commit = commit_as_ever
         if committed:
             commit_as_ever(connection)
         _kill_connections(database)
         connection.execute("SELECT 1")  # raises what a lost answer raises
 
-    dialect.do_commit = commit_and_lose  # type: ignore[method-assign]
+    dialect.do_commit = commit_and_lose
 
 
 @pytest.mark.parametrize("committed", [True, False])
