@@ -16,7 +16,8 @@ RUN /opt/sluis/bin/pip install --no-cache-dir --disable-pip-version-check ".[bro
 
 FROM python:3.12-slim
 # A user of no other use, without a shell; secrets on the host belong to this number.
-RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sluis \
+RUN groupadd --system --gid 10001 sluis \
+    && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sluis \
     && install --directory --owner sluis --group sluis --mode 0700 /var/lib/sluis
 COPY --from=build /opt/sluis /opt/sluis
 COPY deploy/health.py /opt/sluis/health.py
