@@ -6,6 +6,7 @@ Each is an entry in the same log as the exchanges. The operator's acts run at th
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,8 @@ from sluis.keylog import KeyPublication
 from sluis.policy.bundle import Bundle
 from sluis.v1 import directory_pb2, pseudonym_pb2
 
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
+
 
 class Operator:
     """Acts of the broker's operator, straight on the store; a running broker sees them at once."""
@@ -32,19 +35,24 @@ class Operator:
         self._clock = clock
 
     def admit(self, card_bytes: bytes, role: str, roots: Sequence[x509.Certificate]) -> PartyRow:
-        """Register a participant, or renew the card of one. Raises NotAuthentic for a card that does not hold,
-        InvalidInput for a role that is not in the catalogue, Conflict when the role would change."""
-        self._bundle.sector_of(role)
+        """Register a participant, or renew the card of one; one that was stopped stays so.
+
+        Raises NotAuthentic for a card that does not hold, InvalidInput `unknown-value` for a role that is not in
+        the catalogue, Conflict when the role would change.
+        """
+        if role not in self._bundle.catalog.roles:
+            raise InvalidInput("unknown-value", "the catalogue has no such role", where="role")
         card = PartyCard.parse(card_bytes)
         card.verify(roots, self._clock())
-        row = PartyRow(oin=card.oin, name=card.name, role=role, status=PartyStatus.ACTIVE, card=card_bytes)
         with self._store.transaction() as tx:
             step = Step(tx, self._clock(), [Needs(parties=frozenset({card.oin}))])
             known = step.party(card.oin)
             if known and known.role != role:
                 raise Conflict("party-exists", f"this OIN is registered with the role `{known.role}`")
-            if known and known.card == card_bytes and known.status is PartyStatus.ACTIVE:
+            if known and known.card == card_bytes:
                 return known
+            status = known.status if known else PartyStatus.ACTIVE
+            row = PartyRow(oin=card.oin, name=card.name, role=role, status=status, card=card_bytes)
             tx.put_party(row)
             digest = hashlib.sha256(card_bytes).hexdigest()
             step.log({"operation": "party.admit", "party": card.oin, "role": role, "card": digest})
@@ -64,9 +72,12 @@ class Operator:
             tx.commit()
 
     def stop(self, scope: str, target: str, reason: str) -> None:
-        """Stop an agreement, a rule or a certificate (SHA-256 of its DER in hex)."""
-        if scope not in ("agreement", "rule", "certificate"):
-            raise InvalidInput("unknown-value", "a stop is for an agreement, a rule or a certificate")
+        """Stop an agreement, a rule or a certificate (SHA-256 of its DER in hex).
+
+        Raises InvalidInput or NotFound for a target that no exchange could ever meet: a slip of the pen must not
+        pass for a stop.
+        """
+        self._check_target(scope, target)
         with self._store.transaction() as tx:
             step = Step(tx, self._clock(), [])
             logged = step.log({"operation": "stop.set", "scope": scope, "target": target, "reason": reason})
@@ -82,6 +93,16 @@ class Operator:
             step.log({"operation": "stop.lift", "scope": scope, "target": target, "reason": reason})
             tx.remove_stop(Stop(scope=scope, target=target))
             tx.commit()
+
+
+    def _check_target(self, scope: str, target: str) -> None:
+        if scope not in ("agreement", "rule", "certificate"):
+            raise InvalidInput("unknown-value", "a stop is for an agreement, a rule or a certificate")
+        if scope == "certificate" and not _FINGERPRINT.fullmatch(target):
+            raise InvalidInput("malformed-request", "64 characters of 0-9 a-f are due", where="target")
+        known = {"agreement": self._bundle.agreements, "rule": self._bundle.rules}
+        if scope in known and target not in known[scope]:
+            raise NotFound("not-found", f"the rules have no such {scope}", where="target")
 
 
 @dataclass(frozen=True, slots=True)

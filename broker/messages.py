@@ -1,12 +1,22 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Decisions as protobuf messages."""
+"""Decisions as protobuf messages, and the form of idempotency keys."""
+
+import re
 
 from broker.decide.model import Decision, Effect
+from sluis.errors import InvalidInput
 from sluis.v1 import envelope_pb2
 
 RULE_STOPPED = "RULE_STOPPED"
 
+_KEY = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 _EFFECT = {Effect.PERMIT: envelope_pb2.EFFECT_PERMIT, Effect.DENY: envelope_pb2.EFFECT_DENY}
+
+
+def check_idempotency_key(key: str) -> None:
+    """Raise InvalidInput `malformed-request` unless the key has the form of the .proto files."""
+    if not _KEY.fullmatch(key):
+        raise InvalidInput("malformed-request", "8 to 64 of A-Z a-z 0-9 . _ : -", where="idempotency_key")
 
 
 def decision_message(decision: Decision) -> envelope_pb2.Decision:

@@ -76,6 +76,7 @@ class Step:
             raise Unavailable("clock-behind-log", f"the clock is {behind} ms behind the log's newest entry")
         self.now = now
         self.now_ms = max(now_ms, tx.head.last_time_ms)
+        self._time = rfc3339(self.now_ms)
         self.stops = tx.stops()
         self._parties = dict(tx.parties(_union(need.parties for need in needs)))
         self._answers = tx.first_answers(_union(need.answers for need in needs))
@@ -105,7 +106,7 @@ class Step:
         for domain, subjects in domains.items():
             if domain not in self._owners:
                 self._owners[domain] = self.tx.register_owners(*domain)
-                self._parties.update(self.tx.parties(self._owners[domain]))
+                self._parties.update(self.tx.parties(self._owners[domain] - self._parties.keys()))
             rows = self.tx.register_periods(*domain, subjects.keys())
             self._periods.update({subjects[pseudonym]: periods for pseudonym, periods in rows.items()})
 
@@ -147,7 +148,7 @@ class Step:
     def log(self, entry: Mapping[str, object], *, salt: bytes = b"") -> Logged:
         """Append an entry; `time` is filled in. A salt goes beside the log, where it can be destroyed."""
         self.wrote = True
-        data = canonical_json({**entry, "v": 1, "time": rfc3339(self.now_ms)})
+        data = canonical_json({**entry, "v": 1, "time": self._time})
         index = self.tx.append(data, self.now_ms)
         if salt:
             self.tx.add_salt(index, salt)

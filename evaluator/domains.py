@@ -38,8 +38,8 @@ class Domains:
             raise InvalidInput(
                 "malformed-config", "a table [parties] of OIN = role is due", where=str(parties)
             ) from None
-        for role in roles.values():
-            bundle.sector_of(role)
+        if not bundle.catalog.roles.keys() >= set(roles.values()):
+            raise InvalidInput("malformed-config", "a role is not in the catalogue", where=str(parties))
         return cls(bundle=bundle, roles=roles)
 
     def authorise(self, caller: Oin, agreement: str, recipient: Oin) -> None:

@@ -12,13 +12,14 @@ from typing import cast
 from sluis.errors import Defect, InvalidInput
 
 _LIMIT = 1 << 53
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def canonical_json(value: object) -> bytes:
     """Return the canonical bytes. Raises Defect for a value outside the supported part of JSON."""
     _check(value)
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        return _ENCODER.encode(value).encode()
     except UnicodeEncodeError:
         raise Defect("defect", "a lone surrogate cannot be written as UTF-8") from None
 
@@ -35,15 +36,15 @@ def parse_canonical(data: bytes) -> dict[str, object]:
 
 
 def _check(value: object) -> None:
-    if value is None or isinstance(value, str | bool):
+    if value is None or isinstance(value, (str, bool)):
         return
     if isinstance(value, dict):
-        for key, item in cast(dict[object, object], value).items():
+        for key, item in value.items():
             if not isinstance(key, str) or not key.isascii():
                 raise Defect("defect", "a key of canonical JSON must be ASCII text")
             _check(item)
-    elif isinstance(value, list | tuple):
-        for item in cast(list[object], value):
+    elif isinstance(value, (list, tuple)):
+        for item in value:
             _check(item)
     elif isinstance(value, int):
         if not -_LIMIT < value < _LIMIT:

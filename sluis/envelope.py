@@ -14,6 +14,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -119,6 +120,7 @@ class Envelope:
     wrapped_key: bytes = field(repr=False)
     signature: bytes = field(repr=False)
     header: Header = field(init=False, compare=False)
+    _root: bytes | None = field(init=False, compare=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "header", Header.decode(self.header_bytes))
@@ -137,8 +139,10 @@ class Envelope:
         return [_leaf(index, item) for index, item in enumerate(self.fields)]
 
     def root(self) -> bytes:
-        """Hash header and fields; withholding does not change it."""
-        return manifest_root(self.header_bytes, self.leaves())
+        """Hash header and fields, once; withholding does not change it."""
+        if self._root is None:
+            object.__setattr__(self, "_root", manifest_root(self.header_bytes, self.leaves()))
+        return cast(bytes, self._root)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +203,8 @@ def withhold(envelope: Envelope, indexes: Collection[int]) -> Envelope:
     """Take out the fields at these indexes; the signature goes on holding."""
     if not set(indexes) <= set(range(len(envelope.fields))):
         raise InvalidInput("malformed-request", "there is no field at that index")
+    if not indexes:
+        return envelope
     return Envelope(
         header_bytes=envelope.header_bytes,
         fields=tuple(

@@ -59,6 +59,7 @@ class Header:
     expires_at_ms: int
     previous: UUID | None = None
     claims: Mapping[str, str] = field(default_factory=dict, hash=False)
+    _encoded: bytes = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_uuid7(self.signal_id)
@@ -76,11 +77,15 @@ class Header:
             raise InvalidInput("malformed-request", "a signal must expire after its creation")
         _check_claims(self.claims)
         object.__setattr__(self, "claims", MappingProxyType(dict(sorted(self.claims.items()))))
-        if len(self.encode()) > MAX_HEADER:
+        object.__setattr__(self, "_encoded", self._encode())
+        if len(self._encoded) > MAX_HEADER:
             raise InvalidInput("malformed-request", f"a header has at most {MAX_HEADER} bytes")
 
     def encode(self) -> bytes:
         """Write the canonical bytes."""
+        return self._encoded
+
+    def _encode(self) -> bytes:
         return lp(
             LABEL,
             self.signal_id.bytes,

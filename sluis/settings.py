@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from sluis.errors import InvalidInput, NotFound
 
@@ -37,7 +37,12 @@ class FileSettings(BaseSettings):
 
     @classmethod
     def _from_environment(cls) -> dict[str, Any]:
-        return dict(EnvSettingsSource(cls)())
+        try:
+            return dict(EnvSettingsSource(cls)())
+        except SettingsError:
+            raise InvalidInput(
+                "malformed-config", "a list or table in the environment is not JSON", where="environment"
+            ) from None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A small world for tests of the broker: parties with real keys, certificates and cards, on a real database.
 
-    world = await stack.enter_async_context(open_world(folder))
+    async with open_world(folder, make_database(folder)) as world: ...
     await world.certify(FIRM)                          # the foundation's register, in its own domain
     answer = await world.push(world.envelope(FIRM))    # a fine, from the inspectorate to the foundation
 
@@ -11,6 +11,7 @@ cannot tell. The clock stands still until a test moves it.
 
 import functools
 import hashlib
+import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -359,20 +360,28 @@ class World:
         return make_broker(self.store, bundle(), self.receipt_key, ORIGIN, self.clock, **settings)
 
 
+def make_database(folder: Path) -> Path:
+    """Make a database in which everyone is admitted, to start worlds from."""
+    path, clock = folder / "template.db", MovingClock()
+    store = open_store(f"sqlite:///{path}", now_ms=clock.ms)
+    operator = Operator(store, bundle(), clock)
+    for actor in cast().registered:
+        operator.admit(actor.card.encode(), actor.role, [authority().certificate])
+    store.close()
+    return path
+
+
 @asynccontextmanager
-async def open_world(folder: Path, *, admitted: bool = True) -> AsyncIterator[World]:
-    """Open a broker on a new database in the folder, with everyone admitted."""
+async def open_world(folder: Path, template: Path) -> AsyncIterator[World]:
+    """Open a broker on a copy of the template."""
     clock = MovingClock()
+    shutil.copy(template, folder / "broker.db")
     store = open_store(f"sqlite:///{folder}/broker.db", now_ms=clock.ms)
     receipt_key = SigningKey.generate()
     broker = make_broker(store, bundle(), receipt_key, ORIGIN, clock)
-    world = World(folder=folder, clock=clock, store=store, broker=broker, receipt_key=receipt_key)
     broker.desk.committer.start()
     try:
-        if admitted:
-            for actor in world.cast.registered:
-                world.operator.admit(actor.card.encode(), actor.role, [authority().certificate])
-        yield world
+        yield World(folder=folder, clock=clock, store=store, broker=broker, receipt_key=receipt_key)
     finally:
         await broker.desk.committer.close()
         store.close()

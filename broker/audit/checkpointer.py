@@ -89,10 +89,10 @@ class Checkpointer:
         if self._last is None and (text := self._store.checkpoint()) is not None:
             self._last = Checkpoint.parse(Note.parse(text).text)
         last = self._last
-        if head.size == (last.size if last else 0):
-            return None
         if last is not None and last.size > 0:
             self._check_growth(last, head.size, head.root())
+        if head.size == (last.size if last else 0):
+            return None
         return Checkpoint(origin=self._origin, size=head.size, root=head.root())
 
     def _check_growth(self, last: Checkpoint, size: int, root: Hash) -> None:

@@ -15,7 +15,7 @@ from broker.admission import Admitted, admit
 from broker.decide.engine import decide
 from broker.decide.model import Effect, Request
 from broker.exchange import Desk, first_answer, stop_check
-from broker.messages import decision_message
+from broker.messages import check_idempotency_key, decision_message
 from broker.record import UNKNOWN, exchange_record
 from broker.step import Needs, Step
 from broker.storage.port import FirstAnswer, Snapshot, Store
@@ -49,6 +49,7 @@ class Registers:
         start = await anext(aiter(parts), None)
         if start is None or start.WhichOneof("part") != "start":
             raise InvalidInput("malformed-request", "a load starts with its header", where="start")
+        check_idempotency_key(start.start.idempotency_key)
         header = SnapshotHeader.decode(start.start.header)
         if header.owner != owner.oin:
             raise NotPermitted("not-your-identity")

@@ -77,6 +77,7 @@ class SqlTransaction:
         self._head = read_head(connection, queries.log, lock=True)
         self._time_ms = self._head.last_time_ms
         self._open = True
+        self._active: dict[tuple[str, ...], Sequence[Row[Any]]] = {}  # nobody else may change them meanwhile
         self._entries: list[bytes] = []
         self._signals: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
@@ -181,14 +182,14 @@ class SqlTransaction:
         return DomainKeyRow(**rows[0]._asdict()) if rows else None
 
     def _snapshots(self, agreement: str, register: str, recipient: str, epoch: str) -> Sequence[Row[Any]]:
-        domain = {
-            "a_agreement": agreement,
-            "a_register": register,
-            "a_recipient": recipient,
-            "a_epoch": epoch,
-        }
-        with storage_errors():
-            return self._connection.execute(self._queries.exchange.snapshots, domain).all()
+        domain = (agreement, register, recipient, epoch)
+        if domain not in self._active:
+            values = dict(zip(("a_agreement", "a_register", "a_recipient", "a_epoch"), domain, strict=True))
+            with storage_errors():
+                self._active[domain] = self._connection.execute(
+                    self._queries.exchange.snapshots, values
+                ).all()
+        return self._active[domain]
 
     def _all(self, name: str, **values: str) -> Sequence[Row[Any]]:
         with storage_errors():

@@ -2,13 +2,13 @@
 """ExchangeService: messages in, messages out; the work is in `exchange`, `match` and `mailbox`."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 from broker.exchange import Exchange
 from broker.mailbox.delivery import Mailbox
 from broker.match.question import Matching
+from broker.messages import check_idempotency_key
 from broker.signer import ReceiptSigner
 from broker.storage.port import DeliveryView, Store
 from sluis.errors import InvalidInput, SluisError, Unavailable
@@ -19,14 +19,6 @@ from sluis.v1 import envelope_pb2, exchange_pb2, exchange_pb2_grpc
 
 MAX_PUSHES = 100
 HITS_PER_ANSWER = 100
-
-_KEY = re.compile(r"[A-Za-z0-9._:-]{8,64}")
-
-
-def check_idempotency_key(key: str) -> None:
-    """Raise InvalidInput `malformed-request` unless the key has the form of the .proto files."""
-    if not _KEY.fullmatch(key):
-        raise InvalidInput("malformed-request", "8 to 64 of A-Z a-z 0-9 . _ : -", where="idempotency_key")
 
 
 class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):

@@ -10,7 +10,8 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -191,40 +192,41 @@ class Sender:
         patience = Patience(self._connections.patience)
         while waiting:
             try:
-                async for parcels, answer in self._stream(waiting):
-                    results |= self._take(parcels, answer)
-                    patience.reset()
-                    progress(len(parcels))
+                async with aclosing(self._stream(waiting)) as answers:
+                    async for parcels, answer in answers:
+                        results |= self._take(parcels, answer)
+                        patience.reset()
+                        progress(len(parcels))
             except grpc.aio.AioRpcError as error:
                 await patience.again(from_rpc_error(error))
         return results
 
     async def _stream(
         self, waiting: deque[Parcel]
-    ) -> AsyncIterator[tuple[list[Parcel], exchange_pb2.PushStreamResponse]]:
+    ) -> AsyncGenerator[tuple[list[Parcel], exchange_pb2.PushStreamResponse], None]:
         """Send what waits over one stream; what was not answered when it ends waits again, in its order."""
         room = asyncio.Semaphore(FRAMES_AHEAD)
         in_flight: deque[list[Parcel]] = deque()
-        ended = False
+        call = self._connections.exchange.PushStream()
 
-        async def frames() -> AsyncIterator[exchange_pb2.PushStreamRequest]:
+        async def write() -> None:
             while waiting:
                 await room.acquire()
-                if ended:  # a broken stream may still ask for more
-                    return
                 parcels = [waiting.popleft() for _ in range(min(FRAME, len(waiting)))]
                 in_flight.append(parcels)
-                yield exchange_pb2.PushStreamRequest(
-                    pushes=[exchange_pb2.PushRequest.FromString(parcel.request) for parcel in parcels]
-                )
+                pushes = [exchange_pb2.PushRequest.FromString(parcel.request) for parcel in parcels]
+                await call.write(exchange_pb2.PushStreamRequest(pushes=pushes))
+            await call.done_writing()
 
-        call = self._connections.exchange.PushStream(frames())
+        writer = asyncio.create_task(write())
         try:
             async for answer in call:
                 room.release()
                 yield in_flight.popleft(), answer
         finally:
-            ended = True
+            # A writer that outlived its stream would take parcels from under the next one.
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
             call.cancel()
             waiting.extendleft(parcel for frame in reversed(in_flight) for parcel in reversed(frame))
 

@@ -54,13 +54,15 @@ def code_of(error: grpc.aio.AioRpcError) -> str:
 
 async def refusal(call: Awaitable[Any] | Any) -> str:
     """Make a call that must fail; returns its stable code, empty when it has none."""
+    answers = _read_out(call) if hasattr(call, "__aiter__") else call
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        if hasattr(call, "__aiter__"):
-            async for _ in call:
-                pass
-        else:
-            await call
+        await answers
     return code_of(caught.value)
+
+
+async def _read_out(stream: AsyncIterator[Any]) -> None:
+    async for _ in stream:
+        pass
 
 
 @asynccontextmanager

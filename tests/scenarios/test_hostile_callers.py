@@ -21,7 +21,14 @@ from sluis.client import Kit
 from sluis.errors import NotAuthentic
 from sluis.identifiers import Oin
 from sluis.keys import ROOTS
-from sluis.v1 import audit_pb2, audit_pb2_grpc, directory_pb2, directory_pb2_grpc, exchange_pb2, exchange_pb2_grpc
+from sluis.v1 import (
+    audit_pb2,
+    audit_pb2_grpc,
+    directory_pb2,
+    directory_pb2_grpc,
+    exchange_pb2,
+    exchange_pb2_grpc,
+)
 from tests.scenarios.calls import (
     channel_of,
     fingerprint,
@@ -93,13 +100,18 @@ async def test_an_expired_certificate_is_refused_by_tls_and_the_kit_says_so_befo
     assert caught.value.code == "certificate-expired"
 
 
-async def test_a_connection_does_not_outlive_its_certificate(shared: Scene, tmp_path: Path) -> None:
+async def test_neither_a_connection_nor_a_stream_outlives_its_certificate(
+    shared: Scene, tmp_path: Path
+) -> None:
     cast = shared.stage.cast
     ends = time.time() + 2
     keys = make_keys(tmp_path / "keys", cast.inspectorate.oin, cast.authority, ends=2)
     async with channel_of(shared.stage.broker.address, keys) as channel:
         assert (await parties(channel)).parties
-        await asyncio.sleep(max(0.0, ends + 0.1 - time.time()))
+        exchange = exchange_pb2_grpc.ExchangeServiceStub(channel)
+        waiting = refusal(exchange.Receive(exchange_pb2.ReceiveRequest(follow=True)))
+        assert await asyncio.wait_for(waiting, 6) == "certificate-expired"
+        assert time.time() >= ends - 1  # the certificate's times are whole seconds
         assert await refusal(parties(channel)) == "certificate-expired"
 
 

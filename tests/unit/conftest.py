@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A broker on an empty database, with everyone admitted (tests/world.py)."""
+"""A broker on a database of its own, with everyone admitted (tests/world.py)."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.world import World, open_world
+from tests.world import World, make_database, open_world
+
+
+@pytest.fixture(scope="session")
+def admitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the database that every world starts from."""
+    return make_database(tmp_path_factory.mktemp("world"))
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(tmp_path: Path, admitted: Path) -> AsyncIterator[World]:
     """Open a world of its own for each test."""
-    async with open_world(tmp_path) as opened:
+    async with open_world(tmp_path, admitted) as opened:
         yield opened

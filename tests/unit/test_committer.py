@@ -28,7 +28,8 @@ class WatchedStore:
     inner: Store
     begun: int = 0
     committed: int = 0
-    refuse_commits: int = 0
+    refuse: frozenset[int] = frozenset()  # which transactions, counted from 1
+    hold: threading.Event | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
@@ -37,8 +38,9 @@ class WatchedStore:
             yield WatchedTransaction(tx, self)
 
     def commit(self, tx: Any) -> None:
-        if self.refuse_commits:
-            self.refuse_commits -= 1
+        if self.hold:
+            assert self.hold.wait(10)
+        if self.begun in self.refuse:
             raise Unavailable("storage-unavailable")
         tx.commit()
         self.committed += 1
@@ -172,27 +174,12 @@ async def test_works_that_wait_share_one_commit(bench: Bench) -> None:
 
 
 async def test_nobody_is_answered_before_the_commit(bench: Bench) -> None:
-    release = threading.Event()
-    commit = bench.store.inner.transaction
-
-    @contextmanager
-    def slow() -> Iterator[Any]:
-        with commit() as tx:
-            original = tx.commit
-
-            def wait_then_commit() -> None:
-                assert release.wait(10)
-                original()
-
-            tx.commit = wait_then_commit  # type: ignore[method-assign]  # for this test
-            yield tx
-
-    bench.store.transaction = slow  # type: ignore[method-assign]  # for this test
+    bench.store.hold = threading.Event()
     task = asyncio.create_task(bench.committer.submit(Write("slow", wake="r")))
     await asyncio.sleep(0.05)
     assert not task.done()
     assert bench.woken == []
-    release.set()
+    bench.store.hold.set()
     assert await task == 0
     assert bench.woken == [{"r"}]
 
@@ -230,13 +217,10 @@ async def test_what_a_work_wrote_before_it_raised_is_undone(bench: Bench, error:
 
 
 async def test_when_the_commit_is_impossible_everyone_hears_it_and_the_next_call_works(bench: Bench) -> None:
-    async with bench.blocked():
-        tasks = [asyncio.create_task(bench.committer.submit(Write(name, wake="r"))) for name in "abc"]
-        await asyncio.sleep(0)
-        bench.store.refuse_commits = 2  # that of the work which holds the thread, and the batch
-        with capture_logs():
-            pass
-    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    bench.store.refuse = frozenset({2})  # the first is that of the work which holds the thread
+    with capture_logs() as events:
+        outcomes = await bench.together(*(Write(name, wake="r") for name in "abc"))
+    assert [(event["event"], event["works"]) for event in events] == [("batch.failed", 3)]
     assert [code(outcome) for outcome in outcomes] == ["storage-unavailable"] * 3
     assert bench.logged() == []
     assert bench.woken == []
