@@ -73,17 +73,27 @@ class Directory:
         self._keep = keep
         self._timer = timer
         self._known: dict[str, tuple[float, Admitted]] = {}
+        self._reading: dict[str, asyncio.Future[Admitted]] = {}
 
     async def admit(self, caller: Caller) -> Admitted:
         """Return the caller's role and keys. Raises NotPermitted as in `admit`."""
         known = self._known.get(caller.fingerprint)
         if known and known[0] > self._timer():
             return known[1]
-        admitted = await asyncio.to_thread(self._read, caller)
+        admitted = await self._read_once(caller)
         if len(self._known) > 10_000:
             self._known.clear()
         self._known[caller.fingerprint] = (self._timer() + self._keep, admitted)
         return admitted
+
+    async def _read_once(self, caller: Caller) -> Admitted:
+        """Read on behalf of all calls of this caller that wait for it now."""
+        reading = self._reading.get(caller.fingerprint)
+        if reading is None:
+            reading = asyncio.ensure_future(asyncio.to_thread(self._read, caller))
+            self._reading[caller.fingerprint] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(caller.fingerprint))
+        return await asyncio.shield(reading)  # one call that is cancelled leaves the others their answer
 
     def _read(self, caller: Caller) -> Admitted:
         stops = self._store.stops()

@@ -146,9 +146,13 @@ class Step:
         return row, done
 
     def log(self, entry: Mapping[str, object], *, salt: bytes = b"") -> Logged:
-        """Append an entry; `time` is filled in. A salt goes beside the log, where it can be destroyed."""
+        """Append an entry; `time` and a nonce are filled in. A salt goes beside the log, where it can be destroyed.
+
+        Without the nonce an entry of few unknowns (a count, a minute) could be guessed from its leaf hash, which
+        every participant may have.
+        """
         self.wrote = True
-        data = canonical_json({**entry, "v": 1, "time": self._time})
+        data = canonical_json({**entry, "v": 1, "time": self._time, "nonce": secrets.token_hex(16)})
         index = self.tx.append(data, self.now_ms)
         if salt:
             self.tx.add_salt(index, salt)

@@ -70,7 +70,11 @@ class Reader:
         """Read the next part as an unsigned 64-bit integer."""
         return int.from_bytes(self.part(length=8), "big")
 
+    def has_more(self) -> bool:
+        """Tell whether bytes follow the parts that were read."""
+        return self._at != len(self._data)
+
     def end(self) -> None:
         """Insist that nothing follows."""
-        if self._at != len(self._data):
+        if self.has_more():
             raise InvalidInput("malformed-encoding", "bytes follow the last part")

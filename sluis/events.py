@@ -34,8 +34,13 @@ CATALOGUE: dict[str, frozenset[str]] = {
     "key.published": frozenset({"agreement", "recipient", "epoch"}),
     "key.publishing-failed": frozenset({"code"}),
     # a witness
-    "witness.cosigned": frozenset({"origin", "size"}),
-    "witness.refused": frozenset({"origin", "status", "reason"}),
+    "witness.started": frozenset({"name", "address", "vkeys"}),
+    "witness.stopped": frozenset({"name"}),
+    "witness.unavailable": frozenset({"origin", "code"}),
+    "checkpoint.cosigned": frozenset({"origin", "old", "size"}),
+    "checkpoint.inconsistent": frozenset({"origin", "old", "size"}),
+    "log.forked": frozenset({"origin", "size", "cosigned_root", "checkpoint"}),
+    "request.refused": frozenset({"status"}),
 }
 
 Event = MutableMapping[str, Any]

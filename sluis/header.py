@@ -177,14 +177,13 @@ def _check_claims(claims: Mapping[str, str]) -> None:
 
 
 def _read_claims(data: bytes) -> dict[str, str]:
-    reader, read = Reader(data), 0
+    reader = Reader(data)
     claims: dict[str, str] = {}
-    while read < len(data):
+    while reader.has_more():
         name, value = reader.text(), reader.text()
         if name in claims:
             raise InvalidInput("malformed-encoding", "a claim stands there twice")
         claims[name] = value
-        read += len(lp(name, value))
     return claims
 
 

@@ -11,6 +11,7 @@ cannot tell. The clock stands still until a test moves it.
 
 import functools
 import hashlib
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -48,6 +49,7 @@ REGISTER, REGISTER_KIND = "certificates", "CERTIFICATE_STATUS"
 ORIGIN = "broker.example/log"
 START = datetime(2026, 6, 22, 10, tzinfo=UTC)
 DAY_MS = 86_400_000
+NONCE = re.compile("[0-9a-f]{32}")
 VALUES = {
     "establishment_number": "000099990019",
     "law": "WML",
@@ -296,7 +298,7 @@ class World:
 
     def load_parts(
         self,
-        owner: Actor,
+        by: Actor,
         entries: Sequence[SnapshotEntry],
         *,
         key: str = "",
@@ -305,12 +307,12 @@ class World:
         batch: int = 2,
         **changes: Any,
     ) -> list[register_pb2.LoadRequest]:
-        """The parts of a load: start, batches, finish. Changes are those of the header."""
+        """The parts of a load: start, batches, finish, signed by `by`. Changes are those of the header."""
         values: dict[str, Any] = {
             "agreement": AGREEMENT,
             "register_name": REGISTER,
-            "owner": owner.oin,
-            "recipient": owner.oin,
+            "owner": by.oin,
+            "recipient": by.oin,
             "epoch": EPOCH,
             "created_at_ms": self.clock.ms(),
             "entry_count": len(entries),
@@ -319,7 +321,7 @@ class World:
         start = register_pb2.LoadStart(
             idempotency_key=key or self.key(), header=header.encode(), kind=kind, purpose=purpose
         )
-        signature = sign_snapshot(header, entries_digest(entries), owner.signing)
+        signature = sign_snapshot(header, entries_digest(entries), by.signing)
         batches = [
             register_pb2.LoadBatch(
                 entries=[
@@ -344,8 +346,10 @@ class World:
         return [row.entry for row in self.store.entries(start, self.size)]
 
     def entries(self, start: int = 0) -> list[dict[str, Any]]:
-        """The entries of the log from an index on; each must be canonical."""
-        return [parse_canonical(entry) for entry in self.raw_entries(start)]
+        """The entries of the log from an index on, without nonce; each must be canonical."""
+        entries = [parse_canonical(entry) for entry in self.raw_entries(start)]
+        assert all(NONCE.fullmatch(str(entry.pop("nonce"))) for entry in entries)
+        return entries
 
     def operations(self, start: int = 0) -> list[str]:
         """The operations in the log from an index on."""

@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Runs a witness: settings, key, state file, HTTP server; stops gracefully on SIGTERM and SIGINT.
 
-Events, one JSON object a line on stderr: `witness.started` (name, address, vkeys), `witness.stopped`,
-`witness.unavailable` (origin, code), `checkpoint.cosigned` and `checkpoint.inconsistent` (origin, old, size),
-`log.forked` (origin, size, cosigned_root, checkpoint), `request.refused` (status).
+Its events, one JSON object a line on stderr, are listed in `sluis.events`.
 """
 
 import asyncio
 import contextlib
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -18,6 +15,7 @@ import structlog
 import uvicorn
 
 from sluis.errors import InvalidInput
+from sluis.events import configure_logs
 from witness.app import Witness, make_app
 from witness.keys import load_witness_key
 from witness.settings import WitnessSettings
@@ -27,19 +25,6 @@ STOP_SECONDS = 10
 MAX_CONNECTIONS = 200
 
 log = structlog.get_logger("witness")
-
-
-def configure_log() -> None:
-    """Write the events of this process as JSON lines on stderr."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(sort_keys=True),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 class _Server(uvicorn.Server):
@@ -97,7 +82,7 @@ def _config(settings: WitnessSettings, witness: Witness) -> uvicorn.Config:
 
 def run(settings: WitnessSettings) -> None:
     """Run a witness as the process's only task; returns when it was told to stop."""
-    configure_log()
+    configure_logs("witness")
     asyncio.run(_run(settings))
 
 

@@ -14,6 +14,7 @@ from broker.admission import Admitted, admit
 from broker.exchange import Desk
 from broker.step import Needs, Step
 from broker.storage.port import LogRow, Store
+from broker.wire.portions import portions
 from sluis.errors import InvalidInput, NotFound
 from sluis.merkle import consistency_proof, inclusion_proof
 from sluis.rpc.caller import Caller
@@ -74,12 +75,12 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         await self._desk.committer.submit(_ReadLog(reader, request.start, end))
         for start in range(request.start, end, FRAME):
             rows = await asyncio.to_thread(self._rows, start, min(start + FRAME, end))
-            yield audit_pb2.ListEntriesResponse(
-                entries=[
-                    audit_pb2.LogEntry(log_index=row.log_index, entry=row.entry, leaf_hash=row.leaf_hash)
-                    for row in rows
-                ]
-            )
+            entries = [
+                audit_pb2.LogEntry(log_index=row.log_index, entry=row.entry, leaf_hash=row.leaf_hash)
+                for row in rows
+            ]
+            for portion in portions(entries):
+                yield audit_pb2.ListEntriesResponse(entries=portion)
 
     def _rows(self, start: int, end: int) -> list[LogRow]:
         return list(self._store.entries(start, end))

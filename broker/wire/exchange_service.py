@@ -2,7 +2,7 @@
 """ExchangeService: messages in, messages out; the work is in `exchange`, `match` and `mailbox`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 from broker.exchange import Exchange
@@ -11,6 +11,7 @@ from broker.match.question import Matching
 from broker.messages import check_idempotency_key
 from broker.signer import ReceiptSigner
 from broker.storage.port import DeliveryView, Store
+from broker.wire.portions import portions
 from sluis.errors import InvalidInput, SluisError, Unavailable
 from sluis.merkle import Hash
 from sluis.rpc.caller import Caller
@@ -97,14 +98,13 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
             indexes = [hit.delivery.log_index for hit in chunk]
             views = await asyncio.to_thread(self._store.deliveries_at, indexes)
             found = {view.log_index: self._delivery(view) for view in views}
-            yield exchange_pb2.MatchAnswer(
-                asked=answer.asked,
-                hits=[
-                    exchange_pb2.MatchHit(position=hit.position, delivery=found[hit.delivery.log_index])
-                    for hit in chunk
-                    if hit.delivery.log_index in found
-                ],
-            )
+            full = [
+                exchange_pb2.MatchHit(position=hit.position, delivery=found[hit.delivery.log_index])
+                for hit in chunk
+                if hit.delivery.log_index in found
+            ]
+            for portion in portions(full):
+                yield exchange_pb2.MatchAnswer(asked=answer.asked, hits=portion)
         answer.last = True
         yield answer
 
@@ -114,7 +114,10 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
     ) -> AsyncIterator[exchange_pb2.ReceiveResponse]:
         """Deliver the mailbox, oldest first."""
         async for rows, caught_up in self._mailbox.deliveries(caller, follow=request.follow):
-            yield exchange_pb2.ReceiveResponse(deliveries=self._deliveries(rows), caught_up=caught_up)
+            *first, last = portions(self._delivery(row) for row in rows)
+            for portion in first:
+                yield exchange_pb2.ReceiveResponse(deliveries=portion)
+            yield exchange_pb2.ReceiveResponse(deliveries=last, caught_up=caught_up)
 
     @unary
     async def Acknowledge(
@@ -122,9 +125,6 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
     ) -> exchange_pb2.AcknowledgeResponse:
         """Confirm deliveries."""
         return await self._mailbox.acknowledge(caller, request.log_indexes)
-
-    def _deliveries(self, rows: Sequence[DeliveryView]) -> list[exchange_pb2.Delivery]:
-        return [self._delivery(row) for row in rows]
 
     def _delivery(self, row: DeliveryView) -> exchange_pb2.Delivery:
         delivery = exchange_pb2.Delivery(

@@ -25,7 +25,7 @@ from sluis.encoding import lp
 from sluis.envelope import Field, seal
 from sluis.errors import InvalidInput, NotAuthentic
 from sluis.header import Delivery, Header
-from sluis.identifiers import Identifier, Oin
+from sluis.identifiers import Identifier, Oin, find_hidden_identifiers
 from sluis.keys import ParticipantKeys
 from sluis.policy.bundle import Bundle
 from sluis.pseudonyms import Pseudonym
@@ -274,7 +274,7 @@ class Sender:
 
 
 def check_fields(bundle: Bundle, fields: Mapping[str, str], claims: Mapping[str, str]) -> None:
-    """Check values against the catalogue, and claims against the fields that they repeat.
+    """Check values against the catalogue, free text for numbers that pass the 11-proof, and claims against fields.
 
     Raises InvalidInput naming the field, never its value.
     """
@@ -283,6 +283,8 @@ def check_fields(bundle: Bundle, fields: Mapping[str, str], claims: Mapping[str,
         if spec is None:
             raise InvalidInput("unknown-value", "the catalogue has no such field", where=name)
         spec.value.check(value, where=name)
+        if spec.value.type == "text" and find_hidden_identifiers(value):
+            raise InvalidInput("hidden-identifier", where=name)
     for name, value in claims.items():
         claim = bundle.claims.get(name)
         if claim is None or not claim.fits(value):

@@ -9,6 +9,7 @@ Dates are days in Europe/Amsterdam, both inclusive.
 
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
@@ -66,7 +67,7 @@ class LegalBasis(Entry):
     ]
     explanation: Prose
 
-    @property
+    @cached_property
     def citation(self) -> str:
         """Short form, such as `Waadi 14b(3)(b)`."""
         return f"{self.law} {self.article}" + "".join(

@@ -3,7 +3,7 @@
 
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -52,7 +52,7 @@ def code_of(error: grpc.aio.AioRpcError) -> str:
     return ""
 
 
-async def refusal(call: Awaitable[Any] | Any) -> str:
+async def refusal(call: Any) -> str:
     """Make a call that must fail; returns its stable code, empty when it has none."""
     answers = _read_out(call) if hasattr(call, "__aiter__") else call
     with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -17,7 +17,9 @@ def configure_by_environment(service: Service) -> None:
     noun = command[-2]
     settings = tomllib.loads(Path(path).read_text("utf-8"))
     Path(path).unlink()
-    variables = [f"SLUIS_{noun.upper()}_{key.upper()}={_text(noun, value)}" for key, value in settings.items()]
+    variables = [
+        f"SLUIS_{noun.upper()}_{key.upper()}={_text(noun, value)}" for key, value in settings.items()
+    ]
     service.command = ["env", *variables, *command]
 
 
