@@ -49,16 +49,14 @@ async def load_registers(
                 "not-found", "a certifying body of the list takes no part", where=f"line {firm.line}"
             )
         by_body[bodies[firm.certified_by]].append(firm)
-    outcomes = []
+    outcomes: list[LoadOutcome] = []
     for recipient, held in [(kit.oin, list(firms)), *sorted(by_body.items())]:
         rows = [
             RegisterRow(subject=firm.establishment, valid_from=firm.valid_from, valid_until=firm.valid_until)
             for firm in held
         ]
-        outcomes.append(
-            await kit.registrar.load(
-                REGISTER, recipient, rows, kind=REGISTER_KIND, purpose=PURPOSE, progress=progress
-            )
+        outcomes += await kit.registrar.load(
+            REGISTER, recipient, rows, kind=REGISTER_KIND, purpose=PURPOSE, progress=progress
         )
     return outcomes
 

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import uvloop
@@ -67,9 +68,7 @@ def run(address: str, keys: Path, shape: Shape, requests: Sequence[bytes], secon
         return runner.run(_run(address, keys, shape, requests, seconds))
 
 
-async def _run(
-    address: str, keys: Path, shape: Shape, requests: Sequence[bytes], seconds: float
-) -> Figures:
+async def _run(address: str, keys: Path, shape: Shape, requests: Sequence[bytes], seconds: float) -> Figures:
     channel = open_channel(address, tls_of(keys))
     messages = _frames(requests, shape.frame) if shape.frame else list(requests)
     load = _Load(channel, deque(messages), seconds)
@@ -96,9 +95,12 @@ async def _run(
 
 
 class _Load:
+    """Calls and streams that take messages from one stock until the time is over."""
+
     def __init__(self, channel: grpc.aio.Channel, messages: deque[bytes], seconds: float) -> None:
-        self._push = channel.unary_unary(SERVICE + "Push")
-        self._push_stream = channel.stream_stream(SERVICE + "PushStream")
+        # Without serialisers, messages are bytes.
+        self._push: Any = channel.unary_unary(SERVICE + "Push")
+        self._push_stream: Any = channel.stream_stream(SERVICE + "PushStream")
         self._messages = messages
         self._deadline = time.perf_counter() + seconds
         self.answers: list[bytes] = []
@@ -124,7 +126,8 @@ class _Load:
             while True:
                 await room.acquire()
                 if (message := self._next()) is None:
-                    return await call.done_writing()
+                    await call.done_writing()
+                    return
                 sent.append(time.perf_counter())
                 await call.write(message)
 

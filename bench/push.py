@@ -59,7 +59,7 @@ class Row:
 
 def measure(database: str, seconds: float, say: Callable[[str], None]) -> list[Row]:
     """Run every shape of load against broker and echo in turn."""
-    with bench_stage(database) as stage:
+    with bench_stage(database=database) as stage:
         stage.witness.start()
         stage.broker.start()
         cast = stage.cast

@@ -29,11 +29,17 @@ REGISTER_BATCH = 2_000
 
 
 @contextlib.contextmanager
-def bench_stage(database: str = "") -> Iterator[Stage]:
-    """Make keys, configuration and parties in a folder of its own; what was started is stopped at the end."""
+def bench_stage(*, database: str = "", daily_budget: int = 0) -> Iterator[Stage]:
+    """Make keys, configuration and parties in a folder of its own; what was started is stopped at the end.
+
+    `daily_budget` is that of the evaluators, when it should be another than their usual one.
+    """
     with tempfile.TemporaryDirectory(prefix="sluis-bench-") as folder:
         root = Path(folder)
         stage = set_stage(root, make_cast(root, [BODY]), database=database, tap=False)
+        for service in stage.evaluators if daily_budget else ():
+            with (service.folder / "evaluator.toml").open("a", encoding="utf-8") as config:
+                config.write(f"daily_budget = {daily_budget}\n")
         try:
             yield stage
         finally:

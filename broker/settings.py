@@ -27,6 +27,7 @@ class WitnessSettings(BaseModel):
 
     url: str
     vkeys: list[str]
+    roots: Path | None = None  # PEM; for a witness under an authority of its own
 
 
 class BrokerSettings(FileSettings):
@@ -39,7 +40,7 @@ class BrokerSettings(FileSettings):
     keys: Path
     origin: str
     policies: Path | None = None
-    checkpoint_seconds: float = 1.0
+    checkpoint_seconds: float = Field(default=1.0, gt=0, le=10)  # auditors wait for the next one
     witnesses: list[WitnessSettings] = Field(default_factory=list)
     grace_seconds: float = 10.0
     wire_tap: Path | None = None

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The canary: search every byte that the broker, the evaluators and the witness stored, logged or received.
 
-Each planted value is looked for as UTF-8, UTF-16, hexadecimal (both cases) and base64 (three alignments), in
-databases with their write-ahead logs, structured logs, and the wire taps. The participants' own folders are
-not searched: they hold what is theirs.
+Each planted value is looked for as UTF-8, UTF-16, escaped JSON, hexadecimal (both cases) and base64 (three
+alignments), in databases with their write-ahead logs, structured logs, and the wire taps. The participants' own
+folders are not searched: they hold what is theirs.
 """
 
 import base64
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,8 @@ def encodings(value: str) -> list[tuple[str, bytes]]:
         ("hex", plain.hex().encode()),
         ("HEX", plain.hex().upper().encode()),
     ]
+    if (escaped := json.dumps(value)[1:-1].encode()) != plain:
+        shapes.append(("json", escaped))
     for shift in range(3):
         # base64 of the value at each alignment, without the characters that its neighbours share
         encoded = base64.b64encode(b"\0" * shift + plain)

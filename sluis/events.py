@@ -6,12 +6,14 @@ careless line of code cannot write a value of a signal into a log.
 """
 
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+_NAME = re.compile(r"[a-z][a-z.-]{0,58}")  # no digits, no sentence
 ALWAYS = frozenset({"event", "level", "timestamp", "logger", "service", "exception"})
 
 CATALOGUE: dict[str, frozenset[str]] = {
@@ -52,7 +54,7 @@ def only_catalogued(_logger: Any, _name: str, event: Event) -> Event:
     allowed = CATALOGUE.get(name)
     if allowed is None:
         kept = {key: value for key, value in event.items() if key in ALWAYS}
-        return {**kept, "event": "event.unlisted", "name": name if name.isascii() and len(name) < 60 else "?"}
+        return {**kept, "event": "event.unlisted", "name": name if _NAME.fullmatch(name) else "?"}
     extra = [key for key in event if key not in ALWAYS and key not in allowed]
     for key in extra:
         del event[key]

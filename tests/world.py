@@ -16,38 +16,32 @@ import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 import grpc
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from broker.administration import Operator
 from broker.app import Broker, make_broker
 from broker.storage.open import open_store
 from broker.storage.port import DeliveryView, Store
 from sluis.canonical import parse_canonical
-from sluis.cards import PartyCard
-from sluis.certificates import Authority, certificate_pem
 from sluis.client.sender import new_uuid7
 from sluis.envelope import Envelope, Field, Suite, seal
 from sluis.errors import SluisError
 from sluis.header import Delivery, Header
-from sluis.identifiers import Oin
 from sluis.policy.bundle import Bundle, default_directory, load_bundle
 from sluis.register_snapshot import SnapshotEntry, SnapshotHeader, entries_digest, sign_snapshot
-from sluis.rpc.caller import Caller, caller_of
 from sluis.rpc.status import from_rpc_error
-from sluis.sealing_keys import SealingKey
 from sluis.signing import SigningKey
 from sluis.v1 import exchange_pb2, register_pb2
 from sluis.wire import envelope_to_wire
+from tests.actors import START, Actor, Cast, authority, cast
 
 AGREEMENT, KIND, PURPOSE, EPOCH = "waadi-14b", "FINE_IMPOSED", "CERTIFICAATBEOORDELING", "2026"
 REGISTER, REGISTER_KIND = "certificates", "CERTIFICATE_STATUS"
 ORIGIN = "broker.example/log"
-START = datetime(2026, 6, 22, 10, tzinfo=UTC)
 DAY_MS = 86_400_000
 NONCE = re.compile("[0-9a-f]{32}")
 VALUES = {
@@ -92,83 +86,6 @@ class MovingClock:
     def move(self, **by: float) -> None:
         """Move by days, hours, seconds..."""
         self.now += timedelta(**by)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """A party with its keys."""
-
-    oin: Oin
-    name: str
-    role: str
-    signing: SigningKey
-    sealing: SealingKey
-    tls: ec.EllipticCurvePrivateKey
-    pem: bytes
-    card: PartyCard
-
-    @property
-    def caller(self) -> Caller:
-        """The party as the broker sees it when it calls."""
-        return caller_of(self.pem)
-
-
-@functools.cache
-def authority() -> Authority:
-    """The authority that every party's certificate comes from."""
-    return Authority.create("Test CA", valid_from=START - timedelta(days=400), valid_until=START + timedelta(days=4000))
-
-
-def make_actor(number: int, role: str, name: str, **dates: datetime) -> Actor:
-    """Make a party with new keys; `valid_from` and `valid_until` are those of its certificate."""
-    oin = Oin(f"000000990000000{number:02}000")
-    tls = ec.generate_private_key(ec.SECP256R1())
-    period = {"valid_from": START - timedelta(days=300), "valid_until": START + timedelta(days=3000)} | dates
-    certificate = authority().issue(tls.public_key(), name=name, oin=oin, **period)
-    signing, sealing = SigningKey.generate(), SealingKey.generate()
-    card = PartyCard.create(
-        oin=oin,
-        name=name,
-        signing_key=signing.public,
-        sealing_key=sealing.public,
-        created_at=START,
-        certificate_chain=[certificate],
-        private_key=tls,
-    )
-    pem = certificate_pem(certificate)
-    return Actor(oin=oin, name=name, role=role, signing=signing, sealing=sealing, tls=tls, pem=pem, card=card)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cast:
-    """Everyone who takes part, and a stranger who does not."""
-
-    nla: Actor
-    sna: Actor
-    body: Actor
-    other_body: Actor
-    officer: Actor
-    evaluators: tuple[Actor, Actor]
-    stranger: Actor
-
-    @property
-    def registered(self) -> tuple[Actor, ...]:
-        """Those whom the directory knows."""
-        return (self.nla, self.sna, self.body, self.other_body, self.officer, *self.evaluators)
-
-
-@functools.cache
-def cast() -> Cast:
-    """Make the parties, once."""
-    return Cast(
-        nla=make_actor(1, "labour-inspectorate", "Inspectie"),
-        sna=make_actor(2, "certificate-foundation", "Stichting"),
-        body=make_actor(3, "certification-body", "Instelling Een"),
-        other_body=make_actor(4, "certification-body", "Instelling Twee"),
-        officer=make_actor(5, "privacy-officer", "FG"),
-        evaluators=(make_actor(6, "evaluator", "Evaluator A"), make_actor(7, "evaluator", "Evaluator B")),
-        stranger=make_actor(8, "certification-body", "Onbekend"),
-    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -282,7 +199,7 @@ class World:
         ]
         owner = self.cast.sna
         return await self.load(
-            owner, self.load_parts(owner, entries, recipient=(recipient or owner).oin, **changes)
+            owner, self.load_parts(owner, entries, recipient=(recipient or owner).oin, batch=4096, **changes)
         )
 
     async def load(
@@ -414,5 +331,3 @@ class FakeContext:
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
         """End the call, as gRPC does, by raising."""
         raise Refused(status)
-
-

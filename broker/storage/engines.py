@@ -173,6 +173,7 @@ def _postgres(url: URL, wait_ms: int) -> Engines:
             "options": options.strip(),
             "connect_timeout": 5,
             "fallback_application_name": "sluis-broker",
+            "client_encoding": "utf8",  # a server in SQL_ASCII would hand out bytes for text
         },
         "pool_pre_ping": True,
     }

@@ -3,6 +3,7 @@
 
 import asyncio
 import functools
+import ssl
 from collections.abc import Sequence
 
 import grpc
@@ -15,7 +16,7 @@ from broker.app import Broker, make_broker
 from broker.audit.checkpointer import Checkpointer
 from broker.audit.witness_client import WitnessClient
 from broker.keys import BrokerKeys
-from broker.settings import BrokerSettings
+from broker.settings import BrokerSettings, WitnessSettings
 from broker.storage.open import open_store
 from broker.storage.port import Store
 from broker.wire.audit_service import AuditService
@@ -25,7 +26,7 @@ from broker.wire.policy_service import PolicyService
 from broker.wire.register_service import RegisterService
 from sluis import __version__
 from sluis.checkpoint import WITNESS_TYPES, parse_vkeys
-from sluis.errors import SluisError
+from sluis.errors import InvalidInput, SluisError
 from sluis.events import configure_logs
 from sluis.policy.bundle import default_directory, load_bundle
 from sluis.rpc.process import run_until_signal, tls_of
@@ -60,7 +61,8 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     bundle = load_bundle(settings.policies or default_directory())
     tls = tls_of(settings.keys)
     witnesses = [
-        WitnessClient(item.url, parse_vkeys(item.vkeys, WITNESS_TYPES)) for item in settings.witnesses
+        WitnessClient(item.url, parse_vkeys(item.vkeys, WITNESS_TYPES), verify=_witness_roots(item))
+        for item in settings.witnesses
     ]
     store = open_store(settings.database)
     broker = make_broker(store, bundle, keys.receipt, settings.origin, utc_now, stop.is_set)
@@ -95,6 +97,15 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     await _end(tasks, checkpointer, witnesses)
     store.close()
     log.info("service.stopped")
+
+
+def _witness_roots(witness: WitnessSettings) -> ssl.SSLContext | bool:
+    if witness.roots is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=witness.roots)
+    except (OSError, ssl.SSLError):
+        raise InvalidInput("malformed-config", "cannot read these roots", where=str(witness.roots)) from None
 
 
 def _add_services(server: grpc.aio.Server, broker: Broker) -> None:

@@ -53,6 +53,7 @@ def register(
             "snapshots": [
                 {
                     "recipient": outcome.recipient,
+                    "epoch": outcome.epoch,
                     "entries": outcome.entries,
                     "permitted": outcome.permitted,
                     "reason": outcome.reason,

@@ -100,6 +100,30 @@ def evaluator(
     say("can work every pseudonym back: keep it, and its backup, away from theirs")
 
 
+@app.command("add-epoch")
+def add_epoch(
+    seeds: Annotated[Path, typer.Argument(help="The seed file.")],
+    epoch: Annotated[str, typer.Argument(help="The new epoch, such as 2027.")],
+) -> None:
+    """Draw the seed of a new epoch; restart the evaluator to publish its keys."""
+    from evaluator.shares import EvaluatorShares
+
+    EvaluatorShares.load(seeds).add_epoch(seeds, epoch)
+    say(f"added epoch {epoch}")
+
+
+@app.command("forget-epoch")
+def forget_epoch(
+    seeds: Annotated[Path, typer.Argument(help="The seed file.")],
+    epoch: Annotated[str, typer.Argument(help="The epoch to destroy.")],
+) -> None:
+    """Destroy the seed of an epoch: its pseudonyms can never be made again."""
+    from evaluator.shares import EvaluatorShares
+
+    EvaluatorShares.load(seeds).forget_epoch(seeds, epoch)
+    say(f"destroyed epoch {epoch}")
+
+
 @app.command()
 def witness(
     key: Annotated[Path, typer.Argument(help="The key file to make.")],

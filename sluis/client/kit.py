@@ -2,7 +2,7 @@
 """The kit as a whole: one participant, its keys, its connections, and what it can do with them."""
 
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -52,15 +52,12 @@ class Kit:
         oin = Oin.parse(settings.oin)
         bundle = load_bundle(settings.policies or default_directory())
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with ExitStack() as closing:
-            state = KitState(settings.state / "kit.sqlite")
-            closing.callback(state.close)
-            outbox = Outbox(settings.state / "outbox.sqlite", keys.cache)
-            closing.callback(outbox.close)
-            inbox = Inbox(settings.state / "inbox.sqlite")
-            closing.callback(inbox.close)
-            cache = PseudonymCache(settings.state / "pseudonyms.sqlite", keys.cache)
-            closing.callback(cache.close)
+        files = settings.state
+        with ExitStack() as stack:
+            state = stack.enter_context(closing(KitState(files / "kit.sqlite")))
+            outbox = stack.enter_context(closing(Outbox(files / "outbox.sqlite", keys.cache)))
+            inbox = stack.enter_context(closing(Inbox(files / "inbox.sqlite")))
+            cache = stack.enter_context(closing(PseudonymCache(files / "pseudonyms.sqlite", keys.cache)))
             connections = Connections(settings)
             try:
                 trust = Trust(settings, connections, state, folder.roots(), _now)

@@ -22,6 +22,7 @@ from sluis.rpc.status import from_rpc_error
 from sluis.v1 import envelope_pb2, exchange_pb2
 
 FRAME = 2048
+TAKE = 100  # hits that are kept and acknowledged at once
 
 
 @dataclass(slots=True)
@@ -101,11 +102,14 @@ class Matcher:
             epoch=epoch,
             pseudonyms=b"".join(pseudonym for pseudonym, _ in pairs),
         )
-        for hit in await self._answers(request):
-            if hit.position >= len(pairs):
-                raise NotAuthentic("log-inconsistent", "a hit is for a subject that was not asked")
-            pseudonym, subject = pairs[hit.position]
-            for signal in await self._receiver.take([hit.delivery], keep, report.deliveries):
+        hits = await self._answers(request)
+        if any(hit.position >= len(pairs) for hit in hits):
+            raise NotAuthentic("log-inconsistent", "a hit is for a subject that was not asked")
+        asked = {hit.delivery.log_index: pairs[hit.position] for hit in hits}
+        for start in range(0, len(hits), TAKE):
+            deliveries = [hit.delivery for hit in hits[start : start + TAKE]]
+            for signal in await self._receiver.take(deliveries, keep, report.deliveries):
+                pseudonym, subject = asked[signal.log_index]
                 if signal.header.pseudonym != pseudonym:
                     raise NotAuthentic("manifest-wrong", "a hit is about another subject")
                 report.hits.setdefault(subject, []).append(signal)

@@ -10,6 +10,7 @@ kept encrypted, so that a second run costs no budget.
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -34,6 +35,7 @@ from sluis.v1 import directory_pb2, pseudonym_pb2
 
 BATCH = 2048
 AT_ONCE = 2
+KEY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +139,7 @@ class Pseudonymiser:
         place = (agreement, recipient, self._today())  # a new day may bring a new epoch
         if place not in self._keys:
             request = directory_pb2.ListDomainKeysRequest(agreement=agreement, recipient_oin=recipient)
-            answer = await self._connections.patiently(
-                lambda: self._connections.directory.ListDomainKeys(request, timeout=10)
-            )
+            answer = await self._list_keys(request)
             found: dict[str, dict[Oin, Element]] = {}
             for key in answer.keys:
                 publication = await self._check_key(key, agreement, recipient)
@@ -156,6 +156,19 @@ class Pseudonymiser:
             del self._keys[place]
             raise InvalidInput("unknown-epoch", "the evaluators have published no keys for this domain yet")
         return self._keys[place]
+
+    async def _list_keys(
+        self, request: directory_pb2.ListDomainKeysRequest
+    ) -> directory_pb2.ListDomainKeysResponse:
+        """The published keys of a domain; evaluators that have just started are given a moment to publish."""
+        deadline = time.monotonic() + KEY_SECONDS
+        while True:
+            answer = await self._connections.patiently(
+                lambda: self._connections.directory.ListDomainKeys(request, timeout=10)
+            )
+            if len(answer.keys) >= len(self._connections.evaluators) or time.monotonic() > deadline:
+                return answer
+            await asyncio.sleep(0.2)
 
     async def _check_key(
         self, key: directory_pb2.DomainKey, agreement: str, recipient: Oin

@@ -113,10 +113,13 @@ class Receiver:
     ) -> list[ReceivedSignal]:
         """Check deliveries, hand over the new ones, acknowledge. Returns those that hold, new or not."""
         held: list[ReceivedSignal] = []
-        new: list[ReceivedSignal] = []
+        new: dict[bytes, ReceivedSignal] = {}  # by id: what was released twice may lie in one frame
         for delivery in deliveries:
             try:
                 signal = await self.open(delivery)
+                signal_id = signal.header.signal_id.bytes
+                if new.get(signal_id, signal).root != signal.root:
+                    raise NotAuthentic("replayed", "a signal with this id was received with other content")
             except SluisError as error:
                 refused = RefusedDelivery(
                     log_index=delivery.log_index, code=error.code, message=error.message
@@ -124,13 +127,11 @@ class Receiver:
                 report.refused = [*(report.refused or []), refused]
                 continue
             held.append(signal)
-            if self._inbox.root_of(signal.header.signal_id.bytes) is None:
-                new.append(signal)
+            if self._inbox.root_of(signal_id) is None:
+                new.setdefault(signal_id, signal)
         if new:
-            await keep(new)
-            self._inbox.add(
-                (s.header.signal_id.bytes, s.root, s.log_index, s.header.expires_at_ms) for s in new
-            )
+            await keep(list(new.values()))
+            self._inbox.add((one, s.root, s.log_index, s.header.expires_at_ms) for one, s in new.items())
         report.delivered += len(new)
         report.repeated += len(held) - len(new)
         if held:
@@ -179,8 +180,17 @@ class Receiver:
                 values[item.name] = item.value.decode()
             except UnicodeDecodeError:
                 raise InvalidInput("malformed-encoding", "a value is not UTF-8", where=item.name) from None
-        check_fields(self._bundle, values, {} if partial else header.claims)
+        check_fields(self._bundle, values, self._comparable(header, values) if partial else header.claims)
         return values
+
+    def _comparable(self, header: Header, values: Mapping[str, str]) -> Mapping[str, str]:
+        """The claims to compare when fields were withheld: not those that repeat a field which is not there."""
+        claims = self._bundle.claims
+        return {
+            name: value
+            for name, value in header.claims.items()
+            if name not in claims or values.keys() >= set(claims[name].equals)
+        }
 
     async def _frames(self, follow: bool) -> AsyncIterator[exchange_pb2.ReceiveResponse]:
         call = self._connections.exchange.Receive(exchange_pb2.ReceiveRequest(follow=follow))

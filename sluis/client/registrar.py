@@ -35,6 +35,7 @@ class LoadOutcome:
     """What became of a snapshot."""
 
     recipient: Oin
+    epoch: str
     entries: int
     permitted: bool
     reason: str
@@ -70,12 +71,27 @@ class Registrar:
         kind: str,
         purpose: str,
         progress: Callable[[int], None] = lambda done: None,
-    ) -> LoadOutcome:
-        """Replace the register in a recipient's domain by these rows.
+    ) -> list[LoadOutcome]:
+        """Replace the register in a recipient's domain by these rows, in every live epoch.
 
+        A deposit of an earlier epoch is released under the register of that epoch, so that one is kept up too.
         Raises what pseudonymising raises; NotAuthentic when the answer does not hold.
         """
-        epoch = await self._pseudonymiser.current_epoch(self._agreement, recipient)
+        return [
+            await self._load(register, recipient, epoch, rows, kind, purpose, progress)
+            for epoch in await self._pseudonymiser.epochs(self._agreement, recipient)
+        ]
+
+    async def _load(
+        self,
+        register: str,
+        recipient: Oin,
+        epoch: str,
+        rows: Sequence[RegisterRow],
+        kind: str,
+        purpose: str,
+        progress: Callable[[int], None],
+    ) -> LoadOutcome:
         pseudonyms = await self._pseudonymiser.pseudonyms(
             [row.subject for row in rows], self._agreement, recipient, epoch, progress=progress
         )
@@ -100,7 +116,7 @@ class Registrar:
             entry_count=len(entries),
         )
         start = register_pb2.LoadStart(
-            idempotency_key=f"load-{recipient}-{header.created_at_ms}",
+            idempotency_key=f"load-{recipient}-{epoch}-{header.created_at_ms}",
             header=header.encode(),
             kind=kind,
             purpose=purpose,
@@ -114,6 +130,7 @@ class Registrar:
         permitted = decision.effect == envelope_pb2.EFFECT_PERMIT
         return LoadOutcome(
             recipient=recipient,
+            epoch=epoch,
             entries=len(entries),
             permitted=permitted,
             reason=decision.reasons[0].code if decision.reasons and not permitted else "",

@@ -25,7 +25,7 @@ from sluis.checkpoint import (
 from sluis.client.connection import Connections
 from sluis.client.settings import KitSettings
 from sluis.client.state import KitState
-from sluis.errors import NotAuthentic, NotFound, NotPermitted
+from sluis.errors import InvalidInput, NotAuthentic, NotFound, NotPermitted
 from sluis.identifiers import Oin
 from sluis.log_verifier import check_consistency
 from sluis.merkle import Hash, leaf_hash, verify_inclusion
@@ -53,6 +53,7 @@ class Trust:
         self._state = state
         self._roots = list(roots)
         self._clock = clock
+        self._wait = min(CHECKPOINT_WAIT, settings.patience_seconds)
         self._log_vkeys = parse_vkeys(settings.log_vkeys, LOG_TYPES)
         self._witness_vkeys = parse_vkeys(settings.witness_vkeys, WITNESS_TYPES)
         self._quorum = settings.quorum
@@ -119,7 +120,7 @@ class Trust:
         Waits a while for the checkpoint and its cosignatures. Raises NotAuthentic `checkpoint-wrong`,
         `not-witnessed`, `log-inconsistent`; NotFound when none came.
         """
-        deadline = time.monotonic() + CHECKPOINT_WAIT
+        deadline = time.monotonic() + self._wait
         while True:
             try:
                 return await self._fetch_checkpoint(minimum_size)
@@ -155,10 +156,18 @@ class Trust:
         seen = self.remembered()
         if seen is not None:
             older, newer = sorted((seen, found), key=lambda checkpoint: checkpoint.size)
-            proof = await self.consistency(older.size, newer.size) if 0 < older.size < newer.size else []
-            check_consistency(older, newer, proof)
+            check_consistency(older, newer, await self._growth(older.size, newer.size))
         if seen is None or found.size > seen.size:
             self._state.set_checkpoint(self.origin, found.size, found.root)
+
+    async def _growth(self, first: int, second: int) -> list[Hash]:
+        if not 0 < first < second:
+            return []
+        try:
+            return await self.consistency(first, second)
+        except InvalidInput:
+            message = f"the log was cut: a checkpoint of {second} entries was seen, now the broker has fewer"
+            raise NotAuthentic("log-inconsistent", message) from None
 
     async def consistency(self, first: int, second: int) -> list[Hash]:
         """A consistency proof, unverified."""

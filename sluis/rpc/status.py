@@ -6,6 +6,7 @@ ErrorInfo { reason: "BUDGET_SPENT"   domain: "sluis"   metadata: { code: "budget
 
 import grpc
 from google.protobuf.any_pb2 import Any
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -60,16 +61,22 @@ def from_rpc_error(error: grpc.RpcError) -> SluisError:
     name = error.code().name if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else "UNAVAILABLE"
     text = (error.details() if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else "") or ""
     branch = _BRANCH.get(name, Defect)
-    try:
-        status = rpc_status.from_call(error)
-    except ValueError:
-        status = None
-    for detail in status.details if status else []:
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info) and info.domain == DOMAIN:
-            return branch(info.metadata["code"], text, where=info.metadata["where"])
+    if (info := _error_info(error)) is not None:
+        return branch(info.metadata["code"], text, where=info.metadata["where"])
     if name == "RESOURCE_EXHAUSTED" and "larger than max" in text:
         return InvalidInput("message-too-large")
     if branch is Unavailable or name in ("CANCELLED", "UNKNOWN", "INTERNAL"):
         return Unavailable("peer-unavailable", f"the other side does not answer ({name.lower()})")
     return branch("defect", f"unexpected answer ({name.lower()})")
+
+
+def _error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
+    try:
+        status = rpc_status.from_call(error)
+        for detail in status.details if status else []:
+            info = error_details_pb2.ErrorInfo()
+            if detail.Unpack(info) and info.domain == DOMAIN:
+                return info
+    except (ValueError, DecodeError):  # contradicts the call's own code, or is no protobuf
+        pass
+    return None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.demo_process import DemoRun, run_demo
 from tests.scenarios.scene import Scene, running_scene
 
 HERE = Path(__file__).parent
@@ -41,3 +42,9 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 def new_scene(tmp_path: Path) -> Callable[..., AbstractContextManager[Scene]]:
     """Make a running scene of this test alone, with options of its own."""
     return partial(running_scene, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
+    """A `sluis demo --once` that has ended, with everything it kept."""
+    return run_demo(tmp_path_factory.mktemp("demo"))

@@ -152,7 +152,8 @@ async def match_all(scene: Scene, deposited: int) -> list[ReceivedSignal]:
             killer.progress(len(signals))
 
         report = await ask(kit, clients, keep)
-    assert not report.misses and not report.deliveries.refused
+    assert not report.misses
+    assert not report.deliveries.refused
     return found
 
 

@@ -15,7 +15,8 @@ from sluis.errors import SluisError
 from sluis.merkle import Hash, leaf_hash, verify_consistency, verify_inclusion
 from sluis.rpc.server import MAX_MESSAGE
 from sluis.v1 import audit_pb2
-from tests.world import FIRM, ORIGIN, Actor, FakeContext, Refused, World, make_actor
+from tests.actors import Actor, make_actor
+from tests.world import FIRM, ORIGIN, FakeContext, Refused, World
 
 SIGNERS = log_signers(ORIGIN, new_secret())
 
@@ -30,7 +31,9 @@ async def refused(call: Awaitable[object]) -> SluisError:
     return caught.value.error
 
 
-async def entries(world: World, actor: Actor | None, start: int = 0, end: int = 0) -> list[list[audit_pb2.LogEntry]]:
+async def entries(
+    world: World, actor: Actor | None, start: int = 0, end: int = 0
+) -> list[list[audit_pb2.LogEntry]]:
     request = audit_pb2.ListEntriesRequest(start=start, end=end)
     answers = service(world).ListEntries(request, FakeContext(actor))
     return [list(answer.entries) async for answer in answers]
@@ -77,7 +80,9 @@ async def test_large_entries_come_in_messages_that_grpc_takes(world: World) -> N
     claims = {f"c{number}": "" for number in range(600)}
     answers = [await world.push(world.envelope(FIRM, claims=claims)) for _ in range(60)]
     assert len(answers[0].entry) > 30_000
-    frames = [audit_pb2.ListEntriesResponse(entries=frame) for frame in await entries(world, world.cast.officer)]
+    frames = [
+        audit_pb2.ListEntriesResponse(entries=frame) for frame in await entries(world, world.cast.officer)
+    ]
     assert sum(len(frame.entries) for frame in frames) == world.size - 1
     assert len(frames) > 1
     assert max(frame.ByteSize() for frame in frames) <= 1.2 * MAX_MESSAGE
@@ -146,7 +151,7 @@ async def test_a_checkpoint_is_the_newest_or_the_first_that_covers_a_size(world:
     await world.push(world.envelope(FIRM))
     await checkpointer.once()
     vkeys = [signer.vkey for signer in SIGNERS]
-    sizes = [verify_checkpoint(await checkpoint(world, minimum), vkeys, [], 0).checkpoint.size for minimum in (0, 1, 7, 8)]
-    assert sizes == [8, 7, 7, 8]
+    notes = [await checkpoint(world, minimum) for minimum in (0, 1, 7, 8)]
+    assert [verify_checkpoint(note, vkeys, [], 0).checkpoint.size for note in notes] == [8, 7, 7, 8]
     assert (await refused(checkpoint(world, 9))).code == "not-found"
     assert (await refused(checkpoint(world, (1 << 64) - 1))).code == "not-found"

@@ -13,7 +13,8 @@ from sluis.envelope import Field
 from sluis.header import Delivery
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import receipt_from_wire
-from tests.world import CLAIMS, FIRM, ORIGIN, VALUES, World, cast
+from tests.actors import cast
+from tests.world import CLAIMS, FIRM, ORIGIN, VALUES, World, bundle
 
 BSN = "999990019"
 NOBODY = cast().stranger.oin
@@ -80,7 +81,9 @@ def assert_denied(world: World, answer: exchange_pb2.PushResponse, reason: str) 
     return entry
 
 
-@pytest.mark.parametrize(("reason", "changes"), DENIALS, ids=[f"{i}-{code}" for i, (code, _) in enumerate(DENIALS)])
+@pytest.mark.parametrize(
+    ("reason", "changes"), DENIALS, ids=[f"{i}-{code}" for i, (code, _) in enumerate(DENIALS)]
+)
 async def test_a_denial_is_logged_with_its_reason_and_has_no_other_effect(
     world: World, reason: str, changes: dict[str, Any]
 ) -> None:
@@ -101,8 +104,6 @@ async def test_a_denial_is_logged_with_its_reason_and_has_no_other_effect(
 
 
 def test_the_table_holds_every_reason_that_a_push_can_be_denied_for() -> None:
-    from tests.world import bundle
-
     elsewhere = {
         "STRICT": "never the first reason",
         "NO_FIELDS": "a push without kept fields is malformed",
@@ -128,7 +129,10 @@ async def test_all_unknown_words_at_once_are_all_reasons_and_none_is_repeated(wo
         purpose=f"p{BSN}",
         recipient=NOBODY,
         claims={f"c{BSN}": BSN, "provision": BSN},
-        fields=[Field(name=f"f{BSN}", category="x", value=b""), Field(name="law", category="organisation", value=b"")],
+        fields=[
+            Field(name=f"f{BSN}", category="x", value=b""),
+            Field(name="law", category="organisation", value=b""),
+        ],
     )
     answer = await world.push(envelope)
     entry = assert_denied(world, answer, "UNKNOWN_PARTY")

@@ -20,7 +20,8 @@ from sluis.header import Delivery
 from sluis.merkle import leaf_hash
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import envelope_from_wire, envelope_to_wire, receipt_from_wire, redaction_from_wire
-from tests.world import DAY_MS, FIRM, OTHER_FIRM, VALUES, World, make_actor, pseudonym
+from tests.actors import make_actor
+from tests.world import DAY_MS, FIRM, OTHER_FIRM, VALUES, World, pseudonym
 
 PERMIT, DENY = envelope_pb2.EFFECT_PERMIT, envelope_pb2.EFFECT_DENY
 EXTRA = {**VALUES, "fine_amount": "271828182"}
@@ -136,7 +137,9 @@ async def test_a_field_that_no_rule_lists_is_withheld_and_the_rest_goes_on(world
     (view,) = world.waiting(world.cast.sna)
     delivered = envelope_from_wire(envelope_pb2.Envelope.FromString(view.envelope))
     at = list(EXTRA).index("fine_amount")
-    assert [isinstance(item, WithheldLeaf) for item in delivered.fields] == [i == at for i in range(len(EXTRA))]
+    assert [isinstance(item, WithheldLeaf) for item in delivered.fields] == [
+        i == at for i in range(len(EXTRA))
+    ]
     sealed = envelope.fields[at]
     assert isinstance(sealed, KeptField)
     assert sealed.ciphertext not in view.envelope
@@ -145,7 +148,9 @@ async def test_a_field_that_no_rule_lists_is_withheld_and_the_rest_goes_on(world
     assert {item.name: item.value.decode() for item in opened.fields} == VALUES
     redaction = redaction_from_wire(envelope_pb2.RedactionReceipt.FromString(view.redaction))
     redaction.verify(world.receipt_key.public, delivered)
-    assert [(item.index, item.reason, item.rule_id) for item in redaction.withheld] == [(at, "FIELD_NOT_LISTED", "")]
+    assert [(item.index, item.reason, item.rule_id) for item in redaction.withheld] == [
+        (at, "FIELD_NOT_LISTED", "")
+    ]
 
 
 async def test_a_citizen_service_number_is_withheld_by_its_own_rule(world: World) -> None:
@@ -247,7 +252,9 @@ async def test_a_wrong_signature_is_refused_and_leaves_no_trace(world: World) ->
     envelope, size = world.envelope(FIRM), world.size
     forged = replace(envelope, signature=bytes([envelope.signature[0] ^ 1]) + envelope.signature[1:])
     assert await refused(world.push(forged)) == "signature-wrong"
-    assert await refused(world.push(world.envelope(FIRM, signing=world.cast.sna.signing))) == "signature-wrong"
+    assert (
+        await refused(world.push(world.envelope(FIRM, signing=world.cast.sna.signing))) == "signature-wrong"
+    )
     assert world.size == size
 
 

@@ -13,7 +13,20 @@ from sluis.merkle import leaf_hash
 from sluis.rpc.server import MAX_MESSAGE
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import envelope_from_wire, envelope_to_wire, receipt_from_wire, redaction_from_wire
-from tests.world import AGREEMENT, EPOCH, FIRM, KIND, ORIGIN, PURPOSE, VALUES, Actor, FakeContext, Refused, World, pseudonym
+from tests.actors import Actor
+from tests.world import (
+    AGREEMENT,
+    EPOCH,
+    FIRM,
+    KIND,
+    ORIGIN,
+    PURPOSE,
+    VALUES,
+    FakeContext,
+    Refused,
+    World,
+    pseudonym,
+)
 
 PERMIT = envelope_pb2.EFFECT_PERMIT
 
@@ -49,7 +62,13 @@ def push(world: World, *, key: str = "", **changes: Any) -> exchange_pb2.PushReq
 
 
 def question(world: World, *subjects: bytes, **changes: str) -> exchange_pb2.MatchRequest:
-    values = {"agreement": AGREEMENT, "purpose": PURPOSE, "kind": KIND, "epoch": EPOCH, "idempotency_key": world.key()}
+    values = {
+        "agreement": AGREEMENT,
+        "purpose": PURPOSE,
+        "kind": KIND,
+        "epoch": EPOCH,
+        "idempotency_key": world.key(),
+    }
     return exchange_pb2.MatchRequest(pseudonyms=b"".join(subjects), **{**values, **changes})
 
 
@@ -59,7 +78,9 @@ async def test_a_push_is_answered(world: World) -> None:
     assert answer.decision.effect == PERMIT
 
 
-@pytest.mark.parametrize("key", ["", "short", "k" * 65, "spaces are out", "slash/slash", "ünïcode-key", "newline-12\n"])
+@pytest.mark.parametrize(
+    "key", ["", "short", "k" * 65, "spaces are out", "slash/slash", "ünïcode-key", "newline-12\n"]
+)
 async def test_an_idempotency_key_has_the_form_of_the_specification(world: World, key: str) -> None:
     request = push(world)
     request.idempotency_key = key
@@ -92,7 +113,11 @@ async def test_a_wrong_push_is_answered_with_its_error_and_the_others_go_on(worl
     empty = exchange_pb2.PushRequest(idempotency_key=world.key())
     ((good, *wrong, last),) = await push_stream(world, [push(world), forged, foreign, empty, push(world)])
     assert good.answer.decision.effect == last.answer.decision.effect == PERMIT
-    assert [result.error.code for result in wrong] == ["signature-wrong", "not-your-identity", "malformed-encoding"]
+    assert [result.error.code for result in wrong] == [
+        "signature-wrong",
+        "not-your-identity",
+        "malformed-encoding",
+    ]
     assert len(world.waiting(world.cast.sna)) == 2
 
 

@@ -13,7 +13,8 @@ from broker.mailbox import delivery
 from broker.mailbox.delivery import MAX_ACKNOWLEDGE, Doorbell, Mailbox
 from broker.storage.port import DeliveryView, PartyStatus
 from sluis.errors import SluisError
-from tests.world import DAY_MS, FIRM, Actor, World, bundle, make_actor
+from tests.actors import Actor, make_actor
+from tests.world import DAY_MS, FIRM, World, bundle
 
 
 async def refused(call: Awaitable[object]) -> str:
@@ -44,7 +45,9 @@ class Following:
     """A stream that is followed, one frame at a time."""
 
     def __init__(self, mailbox: Mailbox, actor: Actor) -> None:
-        self.frames: AsyncIterator[tuple[Sequence[DeliveryView], bool]] = mailbox.deliveries(actor.caller, follow=True)
+        self.frames: AsyncIterator[tuple[Sequence[DeliveryView], bool]] = mailbox.deliveries(
+            actor.caller, follow=True
+        )
 
     async def next(self, seconds: float = 5.0) -> list[int]:
         rows, _ = await asyncio.wait_for(anext(self.frames), seconds)
@@ -85,7 +88,9 @@ async def test_an_acknowledgement_is_logged_behind_its_release(world: World) -> 
     assert [entry["operation"] for entry in entries] == ["signal.acknowledge"] * 2
     assert [entry["previous"] for entry in entries] == [two, one]
     assert [entry["exchange"] for entry in entries] == [world.entries(at)[0]["exchange"] for at in (two, one)]
-    assert {(entry["recipient"], entry["outcome"]) for entry in entries} == {(world.cast.sna.oin, "delivered")}
+    assert {(entry["recipient"], entry["outcome"]) for entry in entries} == {
+        (world.cast.sna.oin, "delivered")
+    }
 
 
 async def test_acknowledging_again_is_harmless_and_logs_nothing(world: World) -> None:
@@ -161,7 +166,9 @@ async def test_what_another_replica_took_in_is_found_by_a_poll(
     await follower.close()
 
 
-async def test_nothing_is_delivered_twice_on_one_stream(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_delivered_twice_on_one_stream(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(delivery, "POLL_SECONDS", 0.01)
     one, two = await fill(world, 2)
     follower = Following(world.broker.mailbox, world.cast.sna)

@@ -2,6 +2,7 @@
 """A question: hits are decided anew at this moment, a refused release looks like a miss, and the log holds counts."""
 
 from collections.abc import Awaitable
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,11 @@ async def test_a_hit_is_released_to_the_mailbox_and_opens(world: World) -> None:
         world.cast.body.oin,
         world.cast.body.oin,
     )
-    assert (release["operation"], release["decision"], release["outcome"]) == ("signal.release", "permit", "released")
+    assert (release["operation"], release["decision"], release["outcome"]) == (
+        "signal.release",
+        "permit",
+        "released",
+    )
     assert release["exchange"] == str(envelope.header.signal_id)
     assert world.entries(release["previous"])[0]["operation"] == "signal.push"
     assert world.entries(release["previous"])[0]["exchange"] == release["exchange"]
@@ -84,7 +89,9 @@ async def test_the_log_never_holds_what_was_asked(world: World) -> None:
             assert subject.hex().encode() not in entry
 
 
-async def test_a_certificate_that_lapsed_since_is_a_logged_refusal_and_looks_like_a_miss(world: World) -> None:
+async def test_a_certificate_that_lapsed_since_is_a_logged_refusal_and_looks_like_a_miss(
+    world: World,
+) -> None:
     await world.certify(FIRM, recipient=world.cast.body, valid_until="2026-06-25")
     assert (await world.push(world.deposit(FIRM))).decision.effect == PERMIT
     world.clock.move(days=3)
@@ -94,7 +101,11 @@ async def test_a_certificate_that_lapsed_since_is_a_logged_refusal_and_looks_lik
     refusal, miss = await world.ask(FIRM), await world.ask(OTHER_FIRM)
     question, release, _ = world.entries(before)
     assert (question["hits"], question["outcome"]) == (0, "answered")
-    assert (release["operation"], release["decision"], release["outcome"]) == ("signal.release", "deny", "refused")
+    assert (release["operation"], release["decision"], release["outcome"]) == (
+        "signal.release",
+        "deny",
+        "refused",
+    )
     assert release["reasons"][0]["code"] == "NO_CERTIFICATE"
     assert len(world.waiting(world.cast.body)) == waiting
     assert positions(refusal) == []
@@ -156,17 +167,25 @@ async def test_a_question_by_another_role_is_denied_and_logged(world: World, who
     await deposit(world, FIRM)
     before = world.size
     answer = await world.ask(FIRM, by=getattr(world.cast, who))
-    assert (answer.decision.effect, answer.decision.reasons[0].code, positions(answer)) == (DENY, "NO_RULE", [])
+    assert (answer.decision.effect, answer.decision.reasons[0].code, positions(answer)) == (
+        DENY,
+        "NO_RULE",
+        [],
+    )
     (entry,) = world.entries(before)
     assert (entry["decision"], entry["outcome"], entry["asked"], entry["hits"]) == ("deny", "refused", 1, 0)
 
 
 @pytest.mark.parametrize(
-    ("word", "reason"), [("agreement", "UNKNOWN_AGREEMENT"), ("kind", "UNKNOWN_KIND"), ("purpose", "UNKNOWN_PURPOSE")]
+    ("word", "reason"),
+    [("agreement", "UNKNOWN_AGREEMENT"), ("kind", "UNKNOWN_KIND"), ("purpose", "UNKNOWN_PURPOSE")],
 )
-async def test_an_unknown_word_in_a_question_is_denied_and_not_repeated(world: World, word: str, reason: str) -> None:
+async def test_an_unknown_word_in_a_question_is_denied_and_not_repeated(
+    world: World, word: str, reason: str
+) -> None:
     before = world.size
-    answer = await world.ask(FIRM, **{word: "999990019"})
+    words: dict[str, Any] = {word: "999990019"}
+    answer = await world.ask(FIRM, **words)
     assert (answer.decision.effect, answer.decision.reasons[0].code) == (DENY, reason)
     assert world.entries(before)[0][word] == "?"
     assert b"999990019" not in answer.entry
@@ -191,12 +210,13 @@ async def test_a_repeated_question_gets_the_same_answer_and_no_second_delivery(w
 
 @pytest.mark.parametrize("change", [{"epoch": "2025"}, {"purpose": "OTHER"}, {"subjects": (OTHER_FIRM,)}])
 async def test_a_key_that_was_used_for_another_question_is_a_conflict(
-    world: World, change: dict[str, object]
+    world: World, change: dict[str, Any]
 ) -> None:
     key = world.key()
     await world.ask(FIRM, key=key)
+    change = dict(change)
     subjects = change.pop("subjects", (FIRM,))
-    assert await refused(world.ask(*subjects, key=key, **change)) == "idempotency-conflict"  # type: ignore[misc]  # a tuple
+    assert await refused(world.ask(*subjects, key=key, **change)) == "idempotency-conflict"
 
 
 async def test_each_epoch_is_asked_on_its_own(world: World) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -255,7 +256,9 @@ async def test_a_denied_load_is_logged_and_leaves_no_row(
 ) -> None:
     await world.certify(FIRM)
     before, owner = world.size, getattr(world.cast, who)
-    values = {name: Oin(value) if name == "recipient" else value for name, value in changes.items()}
+    values: dict[str, Any] = {
+        name: Oin(value) if name == "recipient" else value for name, value in changes.items()
+    }
     answer = await world.load(owner, world.load_parts(owner, FIVE, **values))
     assert (answer.decision.effect, answer.decision.reasons[0].code) == (DENY, reason)
     (entry,) = world.entries(before)
@@ -266,7 +269,9 @@ async def test_a_denied_load_is_logged_and_leaves_no_row(
 
 
 async def test_an_unknown_register_is_not_named_in_the_log(world: World) -> None:
-    answer = await world.load(world.cast.sna, world.load_parts(world.cast.sna, FIVE, register_name="r999990019"))
+    answer = await world.load(
+        world.cast.sna, world.load_parts(world.cast.sna, FIVE, register_name="r999990019")
+    )
     assert world.entries()[-1]["register"] == "?"
     assert b"999990019" not in answer.entry
 
@@ -319,7 +324,8 @@ async def test_a_key_that_was_used_for_another_snapshot_is_a_conflict(world: Wor
 async def test_two_loads_at_once_leave_one_of_them_whole(world: World) -> None:
     three = [SnapshotEntry(pseudonym=pseudonym(f"x{n}"), valid_from="2026-01-01") for n in range(3)]
     loads = [
-        world.load(world.cast.sna, world.load_parts(world.cast.sna, entries)) for entries in (FIVE, three, FIVE, three)
+        world.load(world.cast.sna, world.load_parts(world.cast.sna, entries))
+        for entries in (FIVE, three, FIVE, three)
     ]
     answers = await asyncio.gather(*loads)
     newest = max(answers, key=lambda answer: answer.receipt.log_index)

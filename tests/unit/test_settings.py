@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Settings: a file, overridden by the environment, overridden by the command line; every mistake is named."""
 
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic_settings import SettingsConfigDict
 
 from broker.settings import BrokerSettings
@@ -25,7 +27,7 @@ class Sample(FileSettings):
     folder: Path
     spare: Path | None = None
     number: int = 7
-    places: list[Place] = []
+    places: list[Place] = Field(default_factory=list)
 
 
 @pytest.fixture
@@ -115,9 +117,6 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_the_example_in_the_docstring_of_each_settings_module_loads(
     kind: type[FileSettings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import sys
-    import textwrap
-
     text = sys.modules[kind.__module__].__doc__ or ""
     example = textwrap.dedent(text.partition("\n\n")[2].rstrip('"')).replace("<vkey>, ...", "<vkey>")
     example = example.replace('"<vkey>", ...', '"<vkey>"')
