@@ -30,7 +30,6 @@ from sluis import oprf
 from sluis.client import Kit
 from sluis.client.receiver import ReceivedSignal
 from sluis.client.registrar import RegisterRow
-from sluis.client.sender import PushOutcome
 from sluis.errors import Defect
 from sluis.header import Delivery
 from sluis.identifiers import Identifier, IdentifierType
@@ -136,9 +135,9 @@ async def fill(stage: Stage, subjects: Sequence[Identifier], deposits: int) -> N
         replace(fine_about(subject, body), delivery=Delivery.ON_MATCH) for subject in subjects[:deposits]
     ]
     async with Kit.open(stage.settings(stage.cast.foundation)) as kit:
-        load = await kit.registrar.load(REGISTER, body, rows, kind=REGISTER_KIND, purpose=PURPOSE)
-        outcomes: list[PushOutcome] = await kit.sender.push(drafts)
-    if not load.permitted or not all(outcome.permitted for outcome in outcomes):
+        loads = await kit.registrar.load(REGISTER, body, rows, kind=REGISTER_KIND, purpose=PURPOSE)
+        outcomes = await kit.sender.push(drafts)
+    if not all(load.permitted for load in loads) or not all(push.permitted for push in outcomes):
         raise Defect("defect", "the rules deny what is to be measured")
 
 

@@ -94,7 +94,6 @@ class Operator:
             tx.remove_stop(Stop(scope=scope, target=target))
             tx.commit()
 
-
     def _check_target(self, scope: str, target: str) -> None:
         if scope not in ("agreement", "rule", "certificate"):
             raise InvalidInput("unknown-value", "a stop is for an agreement, a rule or a certificate")

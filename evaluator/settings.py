@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Settings of an evaluator: a TOML file (`--config`), overridden by SLUIS_EVALUATOR_* in the environment.
 
-    listen = "0.0.0.0:7301"
-    keys = "keys"                 # key folder: signing.key, tls.key, tls.crt, ca.crt
-    seeds = "seeds.json"          # secret epoch seeds
-    state = "state"               # budgets
-    parties = "parties.toml"      # which OIN has which role: this evaluator's own copy
-    policies = ""                 # the agreements; empty: those that came with the software
-    daily_budget = 200000         # pseudonyms per participant, domain and day
-    broker = "broker.example:7300"
+listen = "0.0.0.0:7301"
+keys = "keys"                 # key folder: signing.key, tls.key, tls.crt, ca.crt
+seeds = "seeds.json"          # secret epoch seeds
+state = "state"               # budgets
+parties = "parties.toml"      # which OIN has which role: this evaluator's own copy
+policies = ""                 # the agreements; empty: those that came with the software
+daily_budget = 200000         # pseudonyms per participant, domain and day
+broker = "broker.example:7300"
 """
 
 from pathlib import Path

@@ -58,6 +58,12 @@ class LogVerifier:
         check_same_history(previous, self._newest)
         self._expect(previous)
 
+    def go_on(self, newest: Checkpoint) -> None:
+        """Reach for a newer verified checkpoint; all up to the one before has been added."""
+        check_same_history(self._newest, newest)
+        self._newest = newest
+        self._expect(newest)
+
     def add(self, index: int, entry: bytes, leaf: bytes) -> None:
         """Check the next entry, as stored, with its leaf hash as stored."""
         due = self._tree.size

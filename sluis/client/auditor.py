@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import grpc
 
 from sluis.canonical import parse_canonical
-from sluis.checkpoint import Checkpoint
+from sluis.checkpoint import Checkpoint, VerifiedCheckpoint
 from sluis.client.connection import Connections
 from sluis.client.trust import Trust
 from sluis.errors import InvalidInput, NotAuthentic, NotFound
@@ -38,6 +38,29 @@ class AuditReport:
     decisions: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(slots=True)
+class _Reading:
+    """One pass over the log: how far it has come, and the leaves at the edges of tiles and at the end."""
+
+    verifier: LogVerifier
+    report: AuditReport
+    progress: Callable[[int, int], None]
+    done: int = 0
+    edges: dict[int, Hash] = field(default_factory=dict)
+
+    def add(self, row: audit_pb2.LogEntry, *, last: bool) -> None:
+        """Check the next entry and count it."""
+        self.verifier.add(row.log_index, row.entry, row.leaf_hash)
+        if last or self.done % TILE in (0, TILE - 1):
+            self.edges[self.done] = leaf_hash(row.entry)
+        self.done += 1
+        document = parse_canonical(row.entry)
+        operation = str(document.get("operation"))
+        self.report.operations[operation] += 1
+        if "decision" in document:
+            self.report.decisions[f"{operation} {document['decision']}"] += 1
+
+
 class Auditor:
     """Verifies the log, for privacy officers."""
 
@@ -46,36 +69,48 @@ class Auditor:
         self._trust = trust
 
     async def verify(self, *, progress: Callable[[int, int], None] = lambda done, size: None) -> AuditReport:
-        """Recompute everything up to the newest cosigned checkpoint.
+        """Recompute everything that was in the log when this was called.
 
         Raises NotAuthentic `log-inconsistent`, `checkpoint-wrong` or `not-witnessed`, saying where; NotPermitted
         `not-your-role` for a caller that may not read entries.
         """
         remembered = self._trust.remembered()
         verified = await self._trust.verified_checkpoint()
-        checkpoint = verified.checkpoint
-        report = AuditReport(checkpoint=checkpoint, cosigners=verified.cosigners)
-        verifier = LogVerifier(checkpoint)
+        verifier = LogVerifier(verified.checkpoint)
         if remembered is not None:
             verifier.check_consistency_with(remembered)  # also refuses a log that was cut back
-        edges: dict[int, Hash] = {}
-        done = 0
-        while done < checkpoint.size:
-            end = min(done + CHUNK, checkpoint.size)
-            async for row in self._entries_due(done, end, checkpoint):
-                verifier.add(row.log_index, row.entry, row.leaf_hash)
-                if done % TILE in (0, TILE - 1) or done == checkpoint.size - 1:
-                    edges[done] = leaf_hash(row.entry)
-                self._count(row.entry, report)
-                done += 1
-            if done < end:
-                verifier.finish()
-            progress(done, checkpoint.size)
+        reading = _Reading(verifier=verifier, report=AuditReport(), progress=progress)
+        await self._read(reading, verified.checkpoint)
+        await self._check_stored_tree(reading.edges, verified.checkpoint)
+        if reading.done:
+            verified = await self._next(verified.checkpoint)
+            verifier.go_on(verified.checkpoint)
+            await self._read(reading, verified.checkpoint)
+        report = reading.report
         report.log = verifier.finish()
-        await self._check_stored_tree(edges, checkpoint)
-        if checkpoint.size:
-            await self._check_that_it_goes_on(checkpoint)
+        report.checkpoint, report.cosigners = verified.checkpoint, verified.cosigners
         return report
+
+    async def _read(self, reading: _Reading, checkpoint: Checkpoint) -> None:
+        """Read and check the entries that are still to come below a checkpoint."""
+        while reading.done < checkpoint.size:
+            end = min(reading.done + CHUNK, checkpoint.size)
+            async for row in self._entries_due(reading.done, end, checkpoint):
+                reading.add(row, last=row.log_index == checkpoint.size - 1)
+            if reading.done < end:
+                reading.verifier.finish()
+            reading.progress(reading.done, checkpoint.size)
+
+    async def _next(self, checkpoint: Checkpoint) -> VerifiedCheckpoint:
+        """The reading left an entry behind what was read; a log that cannot continue will not sign for that."""
+        try:
+            return await self._trust.verified_checkpoint(checkpoint.size + 1)
+        except NotFound:
+            message = (
+                f"the log signs for no more than its first {checkpoint.size} entries, though it took up "
+            )
+            message += "our reading after them: what it holds does not continue its checkpoint"
+            raise NotAuthentic("log-inconsistent", message, where=f"entry {checkpoint.size}") from None
 
     async def _check_stored_tree(self, edges: Mapping[int, Hash], checkpoint: Checkpoint) -> None:
         """Ask for proofs of the first and last entry of every tile: together they rest on all its hashes."""
@@ -87,17 +122,6 @@ class Auditor:
                 message = f"the entries are whole, but the broker's proof for entry {index} does not hold: "
                 message += "a hash of its stored tree was changed"
                 raise NotAuthentic("log-inconsistent", message, where=f"entry {index}") from None
-
-    async def _check_that_it_goes_on(self, checkpoint: Checkpoint) -> None:
-        """The reading was logged behind what was verified; a log that cannot continue will not sign for that."""
-        try:
-            await self._trust.verified_checkpoint(checkpoint.size + 1)
-        except NotFound:
-            message = (
-                f"the log signs for no more than its first {checkpoint.size} entries, though it took up "
-            )
-            message += "our reading after them: what it holds does not continue its checkpoint"
-            raise NotAuthentic("log-inconsistent", message, where=f"entry {checkpoint.size}") from None
 
     async def _entries_due(
         self, start: int, end: int, checkpoint: Checkpoint
@@ -125,10 +149,3 @@ class Auditor:
                     yield row
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from None
-
-    def _count(self, entry: bytes, report: AuditReport) -> None:
-        document = parse_canonical(entry)
-        operation = str(document.get("operation"))
-        report.operations[operation] += 1
-        if "decision" in document:
-            report.decisions[f"{operation} {document['decision']}"] += 1

@@ -161,7 +161,7 @@ class Pseudonymiser:
         self, request: directory_pb2.ListDomainKeysRequest
     ) -> directory_pb2.ListDomainKeysResponse:
         """The published keys of a domain; evaluators that have just started are given a moment to publish."""
-        deadline = time.monotonic() + KEY_SECONDS
+        deadline = time.monotonic() + min(KEY_SECONDS, self._connections.patience)
         while True:
             answer = await self._connections.patiently(
                 lambda: self._connections.directory.ListDomainKeys(request, timeout=10)

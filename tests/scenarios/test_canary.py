@@ -83,7 +83,7 @@ def test_nothing_planted_is_anywhere_after_the_demo(
     assert numbers_found(numbers, services(demo_run.folder)) == []
     assert search(names, services(demo_run.folder)).found == ()
     # The participants have them, so the search looked for what was really there.
-    assert numbers_found(numbers, [demo_run.folder / "sna"]) == ["received.jsonl"]
+    assert set(numbers_found(numbers, [demo_run.folder / "sna"])) == {"received.jsonl"}
 
 
 def test_what_was_searched_is_what_was_said_to_them(demo_run: DemoRun) -> None:
@@ -176,7 +176,7 @@ def dump(url: str, folder: Path) -> Mapping[str, int]:
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
         ).fetchall()
         for (name,) in names:
-            found = connection.execute(f'SELECT * FROM "{name}"').fetchall()  # type: ignore[arg-type]
+            found = connection.execute(f'SELECT * FROM "{name}"').fetchall()
             rows[name] = len(found)
             cells = [cell if isinstance(cell, bytes) else str(cell).encode() for row in found for cell in row]
             (folder / name).write_bytes(b"\n".join(cells))

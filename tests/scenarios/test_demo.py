@@ -131,6 +131,7 @@ def busy_port() -> Iterator[None]:
     """Somebody has the broker's port."""
     with ExitStack() as stack:
         listener = stack.enter_context(closing(socket.socket()))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", 7300))
             listener.listen()

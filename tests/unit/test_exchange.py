@@ -125,6 +125,16 @@ async def test_the_binding_in_the_log_opens_with_the_salt_beside_it(world: World
     assert world.entries(again.receipt.log_index)[0]["binding"] != expected
 
 
+async def test_two_equal_entries_have_different_leaves(world: World) -> None:
+    """Every participant may have the leaf hashes; without a nonce it could guess an entry of few unknowns."""
+    before = world.size
+    for _ in range(2):
+        world.operator.stop("rule", "no-bsn-to-private", "test")
+    one, other = world.raw_entries(before)
+    assert world.entries(before)[0] == world.entries(before)[1]
+    assert leaf_hash(one) != leaf_hash(other)
+
+
 # fields
 
 
@@ -241,6 +251,8 @@ async def test_a_signal_id_serves_one_signal(world: World) -> None:
     size = world.size
     assert await refused(world.push(envelope)) == "signal-exists"
     assert await refused(world.push(other)) == "signal-exists"
+    denied = world.envelope(pseudonym("uncertified"), signal_id=envelope.header.signal_id)
+    assert await refused(world.push(denied)) == "signal-exists"
     assert world.size == size
 
 

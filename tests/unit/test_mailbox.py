@@ -33,7 +33,11 @@ async def fill(world: World, count: int) -> list[int]:
 async def read(world: World, actor: Actor | None = None) -> list[tuple[list[int], bool]]:
     """Read a mailbox to its end: log indexes of each frame, and whether nothing more waited."""
     frames = world.broker.mailbox.deliveries((actor or world.cast.sna).caller, follow=False)
-    return [([row.log_index for row in rows], caught_up) async for rows, caught_up in frames]
+    found = []
+    async for rows, caught_up in frames:
+        found.append(([row.log_index for row in rows], caught_up))
+        assert len(found) < 10, "a mailbox has an end"
+    return found
 
 
 async def acknowledge(world: World, *indexes: int, by: Actor | None = None) -> tuple[int, int, list[int]]:
