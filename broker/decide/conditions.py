@@ -2,39 +2,75 @@
 """Whether a condition of a rule holds: proven, disproven or unknown.
 
 What is missing, malformed, or vouched for by the wrong party is unknown, and the unknown never permits.
+A condition is compiled once, to a pure function of the request and the day in Amsterdam.
 """
 
 import calendar
-from datetime import date
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import TypeAlias
 
 from broker.decide.model import FactState, Reason, Request
-from sluis.errors import Defect
-from sluis.policy.catalog import Catalog
-from sluis.policy.rules import (
+from broker.decide.working_days import working_days_between
+from sluis.errors import Defect, InvalidInput
+from sluis.policy.catalog import Catalog, Partnership
+from sluis.policy.conditions import (
+    ClaimListed,
     Condition,
+    CountedAtMost,
     DeliveryIs,
+    FactMissing,
     FactProven,
+    InPartnership,
     NotOlder,
-    Operation,
-    ProvisionListed,
+    NotPassed,
     SameParty,
+    SubjectsAtMost,
+    WorkingDaysPassed,
 )
+from sluis.policy.facts import RegisterFact, StatedFact, parse_statements
+from sluis.policy.rules import Operation
 from sluis.policy.schema import read_date
 
+Check: TypeAlias = Callable[[Request, date], FactState]
 
-def state_of(condition: Condition, request: Request, today: date, catalog: Catalog) -> FactState:
-    """Evaluate one condition."""
+_OPPOSITE = {
+    FactState.PROVEN: FactState.DISPROVEN,
+    FactState.DISPROVEN: FactState.PROVEN,
+    FactState.UNKNOWN: FactState.UNKNOWN,
+}
+
+
+def compile_condition(condition: Condition, catalog: Catalog) -> Check:
+    """Make the function that evaluates a condition. Raises Defect for a sort that the engine does not know."""
     match condition:
-        case ProvisionListed():
-            return _listed(condition, request)
-        case FactProven():
-            return _fact(condition, request, catalog)
+        case ClaimListed():
+            return lambda request, today: _listed(condition, request)
         case NotOlder():
-            return _recent(condition, request, today)
+            return lambda request, today: _recent(condition, request, today)
+        case NotPassed():
+            return lambda request, today: _not_passed(condition, request, today)
+        case WorkingDaysPassed():
+            return lambda request, today: _working_days(condition, request, today)
+        case FactProven():
+            return _compile_fact(condition.fact, catalog)
+        case FactMissing():
+            proven = _compile_fact(condition.without_fact, catalog)
+            return lambda request, today: _OPPOSITE[proven(request, today)]
         case SameParty():
-            return _truth(request.sender.oin == request.recipient.oin)
+            return lambda request, today: _truth(request.sender.oin == request.recipient.oin)
         case DeliveryIs():
-            return _truth(request.operation is not Operation.PUSH or request.delivery == condition.delivery)
+            return lambda request, today: _truth(
+                request.operation is not Operation.PUSH or request.delivery == condition.delivery
+            )
+        case InPartnership():
+            return lambda request, today: _in_partnership(
+                condition, catalog.partnerships.get(request.claims.get("partnership", "")), request, today
+            )
+        case CountedAtMost():
+            return lambda request, today: _counted(condition, request)
+        case SubjectsAtMost():
+            return lambda request, today: _truth(request.subjects <= condition.subjects_at_most)
     raise Defect("defect", "a condition of a sort that the engine does not know")
 
 
@@ -44,10 +80,18 @@ def unmet(condition: Condition, state: FactState) -> Reason:
     match condition:
         case NotOlder():
             params |= {"claim": condition.claim, "years": str(condition.not_older_than_years)}
-        case ProvisionListed():
+        case WorkingDaysPassed():
+            params |= {"claim": condition.claim, "days": str(condition.working_days_passed)}
+        case ClaimListed() | NotPassed():
             params |= {"claim": condition.claim}
         case FactProven():
             params |= {"fact": condition.fact}
+        case InPartnership():
+            params |= {"partnerships": ",".join(sorted(condition.partnership))}
+        case CountedAtMost():
+            params |= {"counter": condition.counter, "most": str(condition.at_most)}
+        case SubjectsAtMost():
+            params |= {"most": str(condition.subjects_at_most)}
     return Reason(condition.otherwise, params)
 
 
@@ -55,14 +99,22 @@ def _truth(value: bool) -> FactState:
     return FactState.PROVEN if value else FactState.DISPROVEN
 
 
-def _listed(condition: ProvisionListed, request: Request) -> FactState:
+def _listed(condition: ClaimListed, request: Request) -> FactState:
     value = request.claims.get(condition.claim)
     return FactState.UNKNOWN if value is None else _truth(value in condition.one_of)
 
 
-def _fact(condition: FactProven, request: Request, catalog: Catalog) -> FactState:
-    fact = request.facts.get(condition.fact)
-    spec = catalog.facts[condition.fact]
+def _compile_fact(name: str, catalog: Catalog) -> Check:
+    spec = catalog.facts[name]
+    if isinstance(spec, RegisterFact):
+        return lambda request, today: _registered(name, spec, request)
+    if isinstance(spec, StatedFact):
+        return lambda request, today: _stated(name, spec, request)
+    raise Defect("defect", "a counter is no fact")
+
+
+def _registered(name: str, spec: RegisterFact, request: Request) -> FactState:
+    fact = request.facts.get(name)
     if fact is None or fact.source != spec.source:
         return FactState.UNKNOWN
     if fact.asserter is None or fact.asserter.role != spec.owner_role:
@@ -70,15 +122,73 @@ def _fact(condition: FactProven, request: Request, catalog: Catalog) -> FactStat
     return fact.state
 
 
-def _recent(condition: NotOlder, request: Request, today: date) -> FactState:
+def _stated(name: str, spec: StatedFact, request: Request) -> FactState:
+    """Proven by enough different persons of the sender; what does not count proves nothing, nor the contrary."""
     try:
-        claimed = read_date(request.claims.get(condition.claim, ""))
-        last_day = _years_later(claimed, condition.not_older_than_years)
-    except ValueError:
+        statements = parse_statements(request.claims.get(name, ""))
+    except InvalidInput:
         return FactState.UNKNOWN
-    if claimed > today:
+    persons = {
+        statement.person
+        for statement in statements
+        if statement.organisation == request.sender.oin
+        and statement.function in spec.functions
+        and statement.reason in spec.reasons
+        and timedelta() <= request.at - statement.at <= timedelta(days=spec.valid_days)
+    }
+    return FactState.PROVEN if len(persons) >= spec.persons else FactState.UNKNOWN
+
+
+def _claimed_day(claim: str, request: Request) -> date | None:
+    try:
+        return read_date(request.claims.get(claim, ""))
+    except ValueError:
+        return None
+
+
+def _recent(condition: NotOlder, request: Request, today: date) -> FactState:
+    claimed = _claimed_day(condition.claim, request)
+    if claimed is None or claimed > today:
         return FactState.UNKNOWN  # what has not happened yet proves nothing
-    return _truth(today <= last_day)
+    try:
+        return _truth(today <= _years_later(claimed, condition.not_older_than_years))
+    except ValueError:  # the term ends after the year 9999
+        return FactState.UNKNOWN
+
+
+def _not_passed(condition: NotPassed, request: Request, today: date) -> FactState:
+    claimed = _claimed_day(condition.claim, request)
+    return FactState.UNKNOWN if claimed is None else _truth(today <= claimed)
+
+
+def _working_days(condition: WorkingDaysPassed, request: Request, today: date) -> FactState:
+    claimed = _claimed_day(condition.claim, request)
+    if claimed is None or claimed > today:
+        return FactState.UNKNOWN
+    return _truth(working_days_between(claimed, today) >= condition.working_days_passed)
+
+
+def _in_partnership(
+    condition: InPartnership, partnership: Partnership | None, request: Request, today: date
+) -> FactState:
+    if "partnership" not in request.claims:
+        return FactState.UNKNOWN
+    if partnership is None or request.claims["partnership"] not in condition.partnership:
+        return FactState.DISPROVEN
+    stands = partnership.valid_from <= today and (
+        partnership.valid_until is None or today <= partnership.valid_until
+    )
+    return _truth(
+        stands
+        and all(
+            partnership.has_member(party.oin, party.role) for party in (request.sender, request.recipient)
+        )
+    )
+
+
+def _counted(condition: CountedAtMost, request: Request) -> FactState:
+    before = request.counters.get(condition.counter)
+    return FactState.UNKNOWN if before is None else _truth(before + request.subjects <= condition.at_most)
 
 
 def _years_later(day: date, years: int) -> date:

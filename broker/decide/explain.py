@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from broker.decide.model import Decision, Effect, FactState, Reason
 from sluis.policy.bundle import Bundle
-from sluis.policy.catalog import Labelled
 from sluis.policy.rules import RuleEffect
+from sluis.policy.schema import Labelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An exchange that is about to happen. Raises InvalidInput `malformed-request`."""
+    """An exchange that is about to happen. Raises InvalidInput `malformed-request`.
+
+    `claims` holds what the sender signed in the header, statements of persons among them; `facts` only what
+    the broker found in registers.
+    """
 
     operation: Operation
     sender: Party
@@ -68,6 +72,8 @@ class Request:
     at: datetime
     claims: Mapping[str, str] = field(default_factory=dict, hash=False)
     facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
+    counters: Mapping[str, int] = field(default_factory=dict, hash=False)  # before this request
+    subjects: int = 1
     delivery: str = ""
     strict: bool = False
 
@@ -76,6 +82,8 @@ class Request:
             raise InvalidInput("malformed-request", "the time of a request must have a zone", where="at")
         if len({name for name, _ in self.fields}) != len(self.fields):
             raise InvalidInput("malformed-request", "a field stands there twice", where="fields")
+        if self.subjects < 0 or any(count < 0 for count in self.counters.values()):
+            raise InvalidInput("malformed-request", "a number of subjects is below zero", where="subjects")
         try:
             object.__setattr__(self, "operation", Operation(self.operation))
         except ValueError:

@@ -168,7 +168,7 @@ class _Load:
         )
 
     def _known_register(self) -> str:
-        facts = self.desk.bundle.catalog.facts.values()
+        facts = self.desk.bundle.catalog.register_facts.values()
         name = self.header.register_name
         return name if any(fact.register_name == name for fact in facts) else UNKNOWN
 

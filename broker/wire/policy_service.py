@@ -2,7 +2,7 @@
 """PolicyService: a dry run of the decision; nothing is stored, sent or sealed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from broker.decide.engine import decide
@@ -13,6 +13,7 @@ from broker.messages import decision_message
 from broker.storage.port import PartyStatus, Store
 from sluis.errors import InvalidInput
 from sluis.identifiers import Oin
+from sluis.policy.facts import CounterFact, RegisterFact, StatedFact, Statement
 from sluis.policy.rules import Operation
 from sluis.rpc.caller import Caller
 from sluis.rpc.server import unary
@@ -46,8 +47,10 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
             purpose=request.purpose,
             delivery=request.delivery,
             fields=tuple((field.name, field.category) for field in request.fields),
-            claims=dict(request.claims),
-            facts={name: self._supposed(name) for name in request.suppose},
+            claims={**self._supposed_statements(request.suppose, sender.oin), **request.claims},
+            facts=self._supposed_facts(request.suppose),
+            counters=dict.fromkeys(self._counters(), 0),
+            subjects=1,
             at=self.clock(),
             strict=request.strict,
         )
@@ -57,15 +60,45 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
             decision=decision_message(decision), dutch=words.dutch, english=words.english
         )
 
-    def _supposed(self, name: str) -> Fact:
-        spec = self._desk.bundle.catalog.facts.get(name)
-        if spec is None:
-            raise InvalidInput(
-                "malformed-request", "a supposed fact is not in the catalogue", where="suppose"
+    def _supposed_facts(self, names: Sequence[str]) -> dict[str, Fact]:
+        facts = self._desk.bundle.catalog.facts
+        for name in names:
+            if not isinstance(facts.get(name), RegisterFact | StatedFact):
+                raise InvalidInput(
+                    "malformed-request", "a supposed fact is not in the catalogue", where="suppose"
+                )
+        return {
+            name: Fact(state=FactState.PROVEN, source=spec.source, asserter=self._owner(spec.owner_role))
+            for name in names
+            if isinstance(spec := facts[name], RegisterFact)
+        }
+
+    def _supposed_statements(self, names: Sequence[str], sender: Oin) -> dict[str, str]:
+        """Statements that the sender's persons could make now."""
+        facts = self._desk.bundle.catalog.facts
+        return {
+            name: ",".join(
+                str(
+                    Statement(
+                        person=f"supposed-{number}",
+                        organisation=sender,
+                        function=min(spec.functions),
+                        at=self.clock(),
+                        reason=min(spec.reasons),
+                    )
+                )
+                for number in range(1, spec.persons + 1)
             )
-        role = spec.owner_role
-        owner = Party(oin="", role=role, sector=self._desk.bundle.sector_of(role))
-        return Fact(state=FactState.PROVEN, source=spec.source, asserter=owner)
+            for name in names
+            if isinstance(spec := facts.get(name), StatedFact)
+        }
+
+    def _counters(self) -> list[str]:
+        facts = self._desk.bundle.catalog.facts
+        return [name for name, fact in facts.items() if isinstance(fact, CounterFact)]
+
+    def _owner(self, role: str) -> Party:
+        return Party(oin="", role=role, sector=self._desk.bundle.sector_of(role))
 
     def _party(self, oin: Oin) -> Party:
         row = self._store.party(oin)

@@ -10,19 +10,22 @@ that comments, layout and the order of files do not matter. A bundle loads whole
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from sluis.canonical import canonical_json
 from sluis.encoding import lp
-from sluis.policy.catalog import SORTS, Catalog, ClaimSpec, FactSpec, FieldSpec, read_catalog
+from sluis.policy.catalog import SORTS, Catalog, ClaimSpec, FieldSpec, read_catalog
+from sluis.policy.conditions import FactMissing, FactProven
+from sluis.policy.facts import RegisterFact
 from sluis.policy.lint import check_agreements
-from sluis.policy.rules import Agreement, FactProven, Operation, Rule, RuleEffect, Status
+from sluis.policy.rules import Agreement, Operation, Rule, RuleEffect, Status
 from sluis.policy.schema import read
 from sluis.policy.yaml_strict import MAX_BYTES, Document, load, refusal
 
@@ -45,7 +48,10 @@ class Bundle:
     permits: Mapping[PermitKey, tuple[Rule, ...]]
     prohibitions: Mapping[ProhibitionKey, tuple[Rule, ...]]
     rules: Mapping[str, Rule]
+    turns: tuple[date, ...]  # the days on which some rule begins or has ended, in order
     zone: ZoneInfo
+    # What a reader derived from this bundle; not part of its value. Keys are made of known words only.
+    memo: dict[object, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def fields(self) -> Mapping[str, FieldSpec]:
@@ -70,24 +76,26 @@ class Bundle:
             if name == agreement and operation == Operation.PUSH
         }
 
-    def register_facts(self, agreement: str, operation: str) -> Mapping[str, FactSpec]:
+    def register_facts(self, agreement: str, operation: str) -> Mapping[str, RegisterFact]:
         """The register facts, by name, that deciding such a request may need."""
-        rules = [
-            rule for key, found in self.permits.items() if key[:2] == (agreement, operation) for rule in found
-        ]
-        rules += [
+        found = [
             rule
-            for key, found in self.prohibitions.items()
+            for index in (self.permits, self.prohibitions)
+            for key, rules in index.items()
             if key[:2] == (agreement, operation)
-            for rule in found
+            for rule in rules
         ]
         names = {
-            condition.fact
-            for rule in rules
-            for condition in rule.conditions
-            if isinstance(condition, FactProven)
+            item.fact if isinstance(item, FactProven) else item.without_fact
+            for rule in found
+            for item in rule.conditions
+            if isinstance(item, FactProven | FactMissing)
         }
-        return {name: self.catalog.facts[name] for name in sorted(names)}
+        return {name: fact for name, fact in self.catalog.register_facts.items() if name in names}
+
+    def with_agreements(self, agreements: Mapping[str, Agreement]) -> "Bundle":
+        """The same catalogue under other rules, unchecked: to ask what if. Its digest is of no file."""
+        return _indexed("unsaved", self.catalog, agreements)
 
 
 def default_directory() -> Traversable:
@@ -115,15 +123,28 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
         if agreement.id != name:
             raise texts[name].refusal(f"the id `{agreement.id}` differs from the name of the file", ("id",))
     check_agreements(agreements, texts, catalog)
+    return _indexed(_digest(documents), catalog, agreements)
+
+
+def _indexed(digest: str, catalog: Catalog, agreements: Mapping[str, Agreement]) -> Bundle:
+    rules = {rule.id: rule for item in agreements.values() for rule in item.rules}
     return Bundle(
-        digest=_digest(documents),
+        digest=digest,
         catalog=catalog,
-        agreements=MappingProxyType(agreements),
+        agreements=MappingProxyType(dict(agreements)),
         permits=_index_permits(agreements),
         prohibitions=_index_prohibitions(agreements, catalog),
-        rules=MappingProxyType({rule.id: rule for item in agreements.values() for rule in item.rules}),
+        rules=MappingProxyType(rules),
+        turns=tuple(sorted({day for rule in rules.values() for day in _turns(rule)})),
         zone=ZoneInfo(ZONE),
     )
+
+
+def _turns(rule: Rule) -> Iterator[date]:
+    """The days from which a rule applies, and no longer does."""
+    yield rule.valid_from
+    if rule.valid_until is not None and rule.valid_until < date.max:
+        yield rule.valid_until + timedelta(days=1)
 
 
 def _files(directory: Traversable | Path) -> Iterator[tuple[str, bytes]]:

@@ -14,11 +14,27 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from sluis.errors import InvalidInput
-from sluis.policy.schema import Code, Entry, IsoDate, Prose, Sequence, Term, WholeNumber, read, read_date
+from sluis.policy.facts import FactSpec, RegisterFact, StatedFact
+from sluis.policy.laws import Law
+from sluis.policy.schema import (
+    Code,
+    Entry,
+    IsoDate,
+    Labelled,
+    Prose,
+    Sequence,
+    Term,
+    Terms,
+    WholeNumber,
+    read,
+    read_date,
+)
 from sluis.policy.yaml_strict import Document
 
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-ArticleNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(:[0-9]{1,3})?[a-z]{0,2}$")]
+
+TERM = r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}"
+_OIN = re.compile(r"[0-9]{20}")
 
 # Codes that the engine itself gives; `reasons.yaml` must have a text for each.
 ENGINE_CODES = frozenset(
@@ -33,6 +49,7 @@ ENGINE_CODES = frozenset(
         "CATEGORY_MISMATCH",
         "NO_FIELDS",
         "NO_RULE",
+        "RULE_NOT_IN_FORCE",
         "FIELD_NOT_LISTED",
         "STRICT",
         "RULE_STOPPED",
@@ -60,26 +77,25 @@ class Category(StrEnum):
     META = "meta"
 
 
-class Mark(StrEnum):
-    """How well we know the text of an article: read today, read in a 2017 text, recalled, or assumed."""
-
-    VERIFIED = "verified"
-    TEXT_2017 = "2017"
-    RECALLED = "recalled"
-    ASSUMED = "assumed"
-
-
-class Labelled(Entry):
-    """A word with its meaning in both languages."""
-
-    dutch: Prose
-    english: Prose
-
-
 class Role(Labelled):
-    """A sort of participant."""
+    """A sort of participant. With `oins`, only these organisations may have the role."""
 
     sector: Sector
+    oins: Terms | None = None
+
+
+class Partnership(Labelled):
+    """A partnership of bodies (samenwerkingsverband): who belongs to it, since when, and by which decision."""
+
+    valid_from: IsoDate
+    valid_until: IsoDate | None = None
+    roles: Terms = Field(min_length=1)
+    oins: Terms | None = None
+    source: Prose
+
+    def has_member(self, oin: str, role: str) -> bool:
+        """Whether an organisation of this role belongs to it."""
+        return role in self.roles and (self.oins is None or oin in self.oins)
 
 
 class ValueSpec(Entry):
@@ -127,69 +143,47 @@ class Kind(Labelled):
 
     subject: Literal["kvk", "vestiging", "rsin", "bsn", "lhn", "btw", "bag", "vnr", "oin"]
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether the subject is always a natural person."""
+        return self.subject in ("bsn", "vnr")
+
 
 class Purpose(Labelled):
     """What data may be used for."""
 
 
-class FactSpec(Labelled):
-    """A fact that only a register proves, in the pseudonymisation domain of the recipient."""
-
-    register_name: Term = Field(alias="register")
-    owner_role: Term
-    domain: Literal["recipient"]
-
-    @property
-    def source(self) -> str:
-        """How a `Fact` names this register as its source."""
-        return f"register:{self.register_name}"
-
-
 class ClaimSpec(Labelled):
-    """What a sender asserts in the header, and which sealed fields the recipient finds it equal to."""
+    """What a sender asserts in the header, and which sealed fields, if any, the recipient finds it equal to."""
 
-    type: Literal["provision", "date"]
+    type: Literal["provision", "date", "choice", "partnership"]
     pattern: str | None = None
+    values: Sequence | None = None
     asserted_by: Literal["sender"]
-    equals: Annotated[tuple[str, ...], Field(min_length=1)]
+    equals: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _fits_type(self) -> Self:
-        if (self.type == "provision") != (self.pattern is not None):
-            raise ValueError("a claim of type `provision` has a `pattern`, a date has none")
+        due = {"provision": {"pattern"}, "choice": {"values"}}.get(self.type, set())
+        given = {name for name in ("pattern", "values") if getattr(self, name) is not None}
+        if given != due:
+            raise ValueError(f"a claim of type `{self.type}` has exactly: {', '.join(due) or 'no other key'}")
         _check_pattern(self.pattern)
         return self
 
     def fits(self, value: str) -> bool:
         """Whether the value has the form that the catalogue prescribes."""
-        if self.pattern is None:
+        if self.type == "date":
             return is_date(value)
-        return re.fullmatch(self.pattern, value, re.ASCII) is not None
+        if self.type == "choice":
+            return value in (self.values or ())
+        return re.fullmatch(self.pattern or TERM, value, re.ASCII) is not None
 
     def expected(self, fields: Mapping[str, str]) -> str:
         """The value due, from the sealed fields. Raises InvalidInput `column-missing`."""
         if missing := [name for name in self.equals if name not in fields]:
             raise InvalidInput("column-missing", where=missing[0])
         return " ".join(fields[name] for name in self.equals)
-
-
-class ArticleVersion(Entry):
-    """A text of an article, from and until which day, and where we read it."""
-
-    article: ArticleNumber
-    valid_from: IsoDate
-    valid_until: IsoDate | None = None
-    mark: Mark
-    source: Prose
-    note: Prose | None = None
-
-
-class Law(Entry):
-    """A law or decree with the versions of the articles that rules rest on."""
-
-    bwb: Annotated[str, StringConstraints(pattern=r"^BWBR[0-9]{7}$")]
-    title: Prose
-    articles: tuple[ArticleVersion, ...]
 
 
 class _Roles(Entry):
@@ -206,6 +200,14 @@ class _Kinds(Entry):
 
 class _Purposes(Entry):
     purposes: dict[Term, Purpose]
+
+
+class _Functions(Entry):
+    functions: dict[Term, Labelled]
+
+
+class _Partnerships(Entry):
+    partnerships: dict[Term, Partnership]
 
 
 class _Facts(Entry):
@@ -229,6 +231,8 @@ class Catalog:
     """All words, by sort."""
 
     roles: Mapping[str, Role]
+    functions: Mapping[str, Labelled]
+    partnerships: Mapping[str, Partnership]
     fields: Mapping[str, FieldSpec]
     kinds: Mapping[str, Kind]
     purposes: Mapping[str, Purpose]
@@ -236,41 +240,103 @@ class Catalog:
     claims: Mapping[str, ClaimSpec]
     laws: Mapping[str, Law]
     reasons: Mapping[str, Labelled]
+    assertions: Mapping[str, ClaimSpec | StatedFact]
+
+    @property
+    def register_facts(self) -> Mapping[str, RegisterFact]:
+        """The facts that a register proves."""
+        return {name: fact for name, fact in self.facts.items() if isinstance(fact, RegisterFact)}
 
 
-SORTS = ("roles", "fields", "kinds", "purposes", "facts", "claims", "laws", "reasons")
+SORTS = (
+    "roles",
+    "functions",
+    "partnerships",
+    "fields",
+    "kinds",
+    "purposes",
+    "facts",
+    "claims",
+    "laws",
+    "reasons",
+)
 
 
 def read_catalog(documents: Mapping[str, Document]) -> Catalog:
     """Build the catalogue from its files, one for each sort. Raises InvalidInput `malformed-rule`."""
+    facts = read(documents["facts"], _Facts).facts
+    claims = read(documents["claims"], _Claims).claims
+    stated = {name: fact for name, fact in facts.items() if isinstance(fact, StatedFact)}
+    if both := stated.keys() & claims.keys():
+        name = min(both)
+        raise documents["claims"].refusal(f"`{name}` is the name of a fact too", ("claims", name))
     catalog = Catalog(
         roles=read(documents["roles"], _Roles).roles,
+        functions=read(documents["functions"], _Functions).functions,
+        partnerships=read(documents["partnerships"], _Partnerships).partnerships,
         fields=read(documents["fields"], _Fields).fields,
         kinds=read(documents["kinds"], _Kinds).kinds,
         purposes=read(documents["purposes"], _Purposes).purposes,
-        facts=read(documents["facts"], _Facts).facts,
-        claims=read(documents["claims"], _Claims).claims,
+        facts=facts,
+        claims=claims,
         laws=read(documents["laws"], _Laws).laws,
         reasons=read(documents["reasons"], _Reasons).reasons,
+        assertions={**claims, **stated},
     )
-    _check_references(catalog, documents)
+    for check in (_check_roles, _check_facts, _check_claims, _check_reasons, _check_laws):
+        check(catalog, documents)
     return catalog
 
 
-def _check_references(catalog: Catalog, documents: Mapping[str, Document]) -> None:
+def _check_roles(catalog: Catalog, documents: Mapping[str, Document]) -> None:
+    for name, partnership in catalog.partnerships.items():
+        if strange := partnership.roles - catalog.roles.keys():
+            raise documents["partnerships"].refusal(
+                f"the role `{min(strange)}` is not in the catalogue", ("partnerships", name, "roles")
+            )
+        if partnership.valid_until is not None and partnership.valid_until < partnership.valid_from:
+            raise documents["partnerships"].refusal(
+                f"the partnership `{name}` ends before it begins", ("partnerships", name)
+            )
+    listed = [("roles", name, role.oins) for name, role in catalog.roles.items()]
+    listed += [("partnerships", name, item.oins) for name, item in catalog.partnerships.items()]
+    for sort, name, oins in listed:
+        for oin in sorted(oins or ()):
+            if not _OIN.fullmatch(oin):
+                raise documents[sort].refusal(f"`{oin}` is not an OIN of 20 digits", (sort, name, "oins"))
+
+
+def _check_facts(catalog: Catalog, documents: Mapping[str, Document]) -> None:
     for name, fact in catalog.facts.items():
-        if fact.owner_role not in catalog.roles:
+        if isinstance(fact, RegisterFact) and fact.owner_role not in catalog.roles:
             raise documents["facts"].refusal(
                 f"the role `{fact.owner_role}` is not in the catalogue", ("facts", name, "owner_role")
             )
+        if isinstance(fact, StatedFact) and (strange := fact.functions - catalog.functions.keys()):
+            raise documents["facts"].refusal(
+                f"the function `{min(strange)}` is not in the catalogue", ("facts", name, "functions")
+            )
+
+
+def _check_claims(catalog: Catalog, documents: Mapping[str, Document]) -> None:
     for name, claim in catalog.claims.items():
         for field in claim.equals:
             if field not in catalog.fields:
                 raise documents["claims"].refusal(
                     f"the field `{field}` is not in the catalogue", ("claims", name, "equals")
                 )
+        if (claim.type == "partnership") != (name == "partnership"):
+            raise documents["claims"].refusal(
+                "the claim `partnership`, and no other, is of type `partnership`", ("claims", name, "type")
+            )
+
+
+def _check_reasons(catalog: Catalog, documents: Mapping[str, Document]) -> None:
     if missing := ENGINE_CODES - catalog.reasons.keys():
         raise documents["reasons"].refusal(f"the reason `{min(missing)}` has no text", ("reasons",))
+
+
+def _check_laws(catalog: Catalog, documents: Mapping[str, Document]) -> None:
     for name, law in catalog.laws.items():
         for index, version in enumerate(law.articles):
             if version.valid_until is not None and version.valid_until < version.valid_from:

@@ -5,8 +5,11 @@
     a rule id that is used twice
     a rule that cites an unknown article, or outlives the version that it cites
     a rule in force that rests on a text which nobody has read
-    a juriconnect reference to another article than the one cited
+    a reference (juriconnect, ELI) to another article than the one cited
     BSN, special or criminal data released to a private role
+    special data without AVG 9(2) and four eyes; criminal data without AVG 10
+    data on persons without a privacy gate        (an officer who weighed their interests)
+    a condition `without_fact` in a permit         (a fact that is missing must never permit)
     a permit in a general agreement                (it may only prohibit)
     permits that can apply together, one demanding notice and one forbidding it
 
@@ -17,22 +20,27 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sluis.errors import InvalidInput
-from sluis.policy.catalog import ArticleVersion, Catalog, Category, ClaimSpec, Mark, Sector
-from sluis.policy.rules import (
-    Agreement,
+from sluis.policy.catalog import Catalog, Category, ClaimSpec, Sector
+from sluis.policy.conditions import (
+    ClaimListed,
+    CountedAtMost,
     DeliveryIs,
+    FactMissing,
     FactProven,
-    LegalBasis,
-    Notice,
+    InPartnership,
     NotOlder,
-    ProvisionListed,
-    Rule,
-    RuleEffect,
+    NotPassed,
     SameParty,
-    Status,
+    SubjectsAtMost,
+    WorkingDaysPassed,
 )
+from sluis.policy.facts import CounterFact, StatedFact
+from sluis.policy.laws import ArticleVersion, Mark
+from sluis.policy.rules import Agreement, LegalBasis, Notice, Rule, RuleEffect, Status
 from sluis.policy.yaml_strict import Document, Path
 
+ABOUT_PERSONS = frozenset({Category.PERSONAL, Category.BSN, Category.SPECIAL, Category.CRIMINAL})
+FOUR_EYES = 2
 NEVER_TO_PRIVATE = frozenset({Category.BSN, Category.SPECIAL, Category.CRIMINAL})
 
 
@@ -104,24 +112,57 @@ def _check_conditions(place: _Place, catalog: Catalog) -> None:
             )
         match condition:
             case FactProven():
-                if condition.fact not in catalog.facts:
-                    raise place.refuse(f"`{condition.fact}` is not in the catalogue of facts", *here, "fact")
-            case ProvisionListed() | NotOlder():
-                claim = catalog.claims.get(condition.claim)
-                if claim is None:
+                _check_fact(place, condition.fact, catalog, (*here, "fact"))
+            case FactMissing():
+                if place.rule.effect is RuleEffect.PERMIT:
+                    raise place.refuse("a missing fact never permits; use `fact`", *here, "without_fact")
+                _check_fact(place, condition.without_fact, catalog, (*here, "without_fact"))
+            case CountedAtMost():
+                if not isinstance(catalog.facts.get(condition.counter), CounterFact):
                     raise place.refuse(
-                        f"`{condition.claim}` is not in the catalogue of claims", *here, "claim"
+                        f"`{condition.counter}` is not a counter of the catalogue", *here, "counter"
                     )
-                if (claim.type == "date") is not isinstance(condition, NotOlder):
-                    raise place.refuse(f"the claim `{condition.claim}` is of another type", *here, "claim")
-                if isinstance(condition, ProvisionListed):
-                    _check_provisions(place, condition, claim, catalog, here)
-            case SameParty() | DeliveryIs():
+            case InPartnership():
+                if strange := condition.partnership - catalog.partnerships.keys():
+                    raise place.refuse(
+                        f"`{min(strange)}` is not in the catalogue of partnerships", *here, "partnership"
+                    )
+            case ClaimListed() | NotOlder() | NotPassed() | WorkingDaysPassed():
+                _check_claim(place, condition, catalog, here)
+            case SameParty() | DeliveryIs() | SubjectsAtMost():
                 pass
 
 
+def _check_fact(place: _Place, name: str, catalog: Catalog, here: Path) -> None:
+    fact = catalog.facts.get(name)
+    if fact is None:
+        raise place.refuse(f"`{name}` is not in the catalogue of facts", *here)
+    if isinstance(fact, CounterFact):
+        raise place.refuse(f"`{name}` is a counter; use `counter` with `at_most`", *here)
+
+
+def _check_claim(
+    place: _Place,
+    condition: ClaimListed | NotOlder | NotPassed | WorkingDaysPassed,
+    catalog: Catalog,
+    here: Path,
+) -> None:
+    claim = catalog.claims.get(condition.claim)
+    if claim is None:
+        raise place.refuse(f"`{condition.claim}` is not in the catalogue of claims", *here, "claim")
+    if (claim.type in ("provision", "choice")) is not isinstance(condition, ClaimListed):
+        raise place.refuse(f"the claim `{condition.claim}` is of another type", *here, "claim")
+    if isinstance(condition, ClaimListed):
+        if claim.type == "provision":
+            _check_provisions(place, condition, claim, catalog, here)
+        elif strange := [value for value in sorted(condition.one_of) if not claim.fits(value)]:
+            raise place.refuse(
+                f"`{strange[0]}` is no value of the claim `{condition.claim}`", *here, "one_of"
+            )
+
+
 def _check_provisions(
-    place: _Place, condition: ProvisionListed, claim: ClaimSpec, catalog: Catalog, here: Path
+    place: _Place, condition: ClaimListed, claim: ClaimSpec, catalog: Catalog, here: Path
 ) -> None:
     for provision in sorted(condition.one_of):
         law, _, rest = provision.partition(" ")
@@ -144,11 +185,10 @@ def _check_bases(place: _Place, catalog: Catalog) -> None:
             raise place.refuse(
                 f"it is in force, but {basis.citation} is marked `{version.mark}`; make it `assumed`", *here
             )
-        wanted = f"jci1.3:c:{law.bwb}&artikel={basis.article}" + (
-            f"&lid={basis.paragraph}" if basis.paragraph else ""
-        )
-        if not f"{basis.juriconnect}&".startswith(f"{wanted}&"):
-            raise place.refuse(f"the reference does not point at {basis.citation}", *here, "juriconnect")
+        wanted = law.reference(basis.article, basis.paragraph)
+        if not any(f"{basis.reference}{end}".startswith(f"{wanted}{end}") for end in "&/"):
+            key = "juriconnect" if basis.juriconnect else "eli"
+            raise place.refuse(f"the reference does not point at {basis.citation}", *here, key)
 
 
 def _version_for(
@@ -177,13 +217,36 @@ def _version_for(
 
 def _check_categories(place: _Place, catalog: Catalog) -> None:
     rule = place.rule
-    private = any(catalog.roles[role].sector is Sector.PRIVATE for role in rule.recipient_roles)
-    if rule.effect is not RuleEffect.PERMIT or not private:
+    if rule.effect is not RuleEffect.PERMIT:
         return
+    private = any(catalog.roles[role].sector is Sector.PRIVATE for role in rule.recipient_roles)
+    articles = {basis.gdpr for basis in rule.legal_basis}
     for name in sorted(rule.fields):
         category = catalog.fields[name].category
-        if category in NEVER_TO_PRIVATE:
+        if private and category in NEVER_TO_PRIVATE:
             raise place.refuse(f"`{name}` ({category}) may not go to a private party", "fields")
+        if category is Category.SPECIAL and not any(item.startswith("9(2)") for item in articles):
+            raise place.refuse(f"`{name}` is a special category: cite AVG 9(2)", "legal_basis")
+        if category is Category.SPECIAL and _eyes(rule, catalog) < FOUR_EYES:
+            raise place.refuse(
+                f"`{name}` is a special category: demand a fact by two officers (`persons: 2`)", "conditions"
+            )
+        if category is Category.CRIMINAL and "10" not in articles:
+            raise place.refuse(f"`{name}` is criminal data: cite AVG 10", "legal_basis")
+        if category in ABOUT_PERSONS and not _eyes(rule, catalog):
+            raise place.refuse(
+                f"`{name}` ({category}) is about a person: demand a fact by an officer, such as the privacy gate",
+                "conditions",
+            )
+
+
+def _eyes(rule: Rule, catalog: Catalog) -> int:
+    """How many officers must have spoken before the rule permits."""
+    facts = [catalog.facts[item.fact] for item in rule.conditions if isinstance(item, FactProven)]
+    return max(
+        (fact.persons for fact in facts if isinstance(fact, StatedFact) and fact.proof == "officer"),
+        default=0,
+    )
 
 
 def _check_notice(places: list[_Place]) -> None:

@@ -10,12 +10,14 @@ Dates are days in Europe/Amsterdam, both inclusive.
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from sluis.policy.catalog import ArticleNumber, Category, Sector
-from sluis.policy.schema import Code, Entry, IsoDate, Period, Prose, Term, Terms, WholeNumber, once
+from sluis.policy.catalog import Category, Sector
+from sluis.policy.conditions import Condition
+from sluis.policy.laws import ArticleNumber
+from sluis.policy.schema import Code, Entry, IsoDate, Period, Prose, Term, Terms, once
 
 
 class Operation(StrEnum):
@@ -62,10 +64,31 @@ class LegalBasis(Entry):
     article: ArticleNumber
     paragraph: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,2}[a-z]?$")] | None = None
     part: Annotated[str, StringConstraints(pattern=r"^[a-z]$")] | None = None
-    juriconnect: Annotated[
-        str, StringConstraints(pattern=r"^jci1\.3:c:BWBR[0-9]{7}(&[a-z]+=[0-9A-Za-z:.-]+)+$")
-    ]
+    juriconnect: (
+        Annotated[str, StringConstraints(pattern=r"^jci1\.3:c:BWBR[0-9]{7}(&[a-z]+=[0-9A-Za-z:.-]+)+$")]
+        | None
+    ) = None
+    eli: (
+        Annotated[
+            str,
+            StringConstraints(
+                pattern=r"^http://data\.europa\.eu/eli/reg/[0-9]{4}/[0-9]+/art_[0-9]+(/par_[0-9]+)?$"
+            ),
+        ]
+        | None
+    ) = None
     explanation: Prose
+
+    @model_validator(mode="after")
+    def _has_one_reference(self) -> Self:
+        if (self.juriconnect is None) == (self.eli is None):
+            raise ValueError("a legal basis has either `juriconnect` (Dutch law) or `eli` (Union law)")
+        return self
+
+    @property
+    def reference(self) -> str:
+        """Where the text stands: juriconnect or ELI."""
+        return self.juriconnect or self.eli or ""
 
     @cached_property
     def citation(self) -> str:
@@ -75,84 +98,47 @@ class LegalBasis(Entry):
         )
 
 
+# UAVG 41(1): the interests for which telling the subject may be put off, such as `41(1)(d)`.
+DelayGround: TypeAlias = Annotated[str, StringConstraints(pattern=r"^41\(1\)\([a-j]\)$")]
+
+
 class Obligations(Entry):
-    """What the recipient takes upon itself."""
+    """What the recipient takes upon itself. Grounds of delay are for a person to invoke, never automatic."""
 
     retention: Period
     retention_after_loss: Period | None = None
     handling: Literal["H0", "H1", "H2", "H3", "H4"]
     notice: Notice
+    notice_within: Period | None = None
+    delay_grounds: Annotated[frozenset[DelayGround], BeforeValidator(once)] = frozenset()
+
+    @model_validator(mode="after")
+    def _notice_is_whole(self) -> Self:
+        if (self.notice is Notice.MUST) != (self.notice_within is not None):
+            raise ValueError("`notice_within` goes with `notice: must-inform`")
+        if self.delay_grounds and self.notice is Notice.MAY:
+            raise ValueError("`delay_grounds` belong to a duty to inform, or not to inform")
+        return self
 
 
-class _Condition(Entry):
-    dutch: Prose
-    otherwise: Code
-
-
-class ProvisionListed(_Condition):
-    """The claimed value is one of a list."""
-
-    claim: Term
-    one_of: Terms = Field(min_length=1)
-
-
-class NotOlder(_Condition):
-    """The claimed date lies at most so many years back."""
-
-    claim: Term
-    not_older_than_years: WholeNumber = Field(ge=1)
-
-
-class FactProven(_Condition):
-    """The fact is proven."""
-
-    fact: Term
-
-
-class SameParty(_Condition):
-    """Sender and recipient are one party: it acts in its own pseudonymisation domain."""
-
-    same_party: Literal["true"]
-
-
-class DeliveryIs(_Condition):
-    """A push goes to the recipient in this way."""
-
-    delivery: Literal["mailbox", "on_match"]
-
-
-_KEYS = ("one_of", "not_older_than_years", "fact", "same_party", "delivery")
-
-
-def _sort_of_condition(value: object) -> str | None:
-    return next((key for key in _KEYS if isinstance(value, dict) and key in value), None)
-
-
-Condition = Annotated[
-    Annotated[ProvisionListed, Tag("one_of")]
-    | Annotated[NotOlder, Tag("not_older_than_years")]
-    | Annotated[FactProven, Tag("fact")]
-    | Annotated[SameParty, Tag("same_party")]
-    | Annotated[DeliveryIs, Tag("delivery")],
-    Discriminator(
-        _sort_of_condition,
-        custom_error_type="condition",
-        custom_error_message=f"a condition has one of: {', '.join(_KEYS)}",
-    ),
-]
+ExchangeId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[EX][0-9]{2}$")]
 
 
 class Rule(Entry):
-    """One rule. Empty lists of a prohibition mean: any."""
+    """One rule. Empty lists of a prohibition mean: any. `exchanges` names the exchanges (E..) or refusals (X..)
+    of the domain that the rule is there for.
+    """
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
     title: Prose
+    exchanges: Annotated[tuple[ExchangeId, ...], BeforeValidator(once)] = ()
     effect: RuleEffect
     status: Status
     valid_from: IsoDate
     valid_until: IsoDate | None = None
     operations: Annotated[frozenset[Operation], BeforeValidator(once)] = Field(min_length=1)
     sender_roles: Terms = frozenset()
+    sender_sectors: Annotated[frozenset[Sector], BeforeValidator(once)] = frozenset()
     recipient_roles: Terms = frozenset()
     recipient_sectors: Annotated[frozenset[Sector], BeforeValidator(once)] = frozenset()
     kinds: Terms = frozenset()
@@ -179,8 +165,8 @@ class Rule(Entry):
         for name in ("sender_roles", "recipient_roles", "kinds", "purposes"):
             if not getattr(self, name):
                 raise ValueError(f"a permit needs `{name}`")
-        if self.code or self.categories or self.recipient_sectors:
-            raise ValueError("`code`, `categories` and `recipient_sectors` belong to prohibitions")
+        if self.code or self.categories or self.recipient_sectors or self.sender_sectors:
+            raise ValueError("`code`, `categories` and sectors belong to prohibitions")
         if self.obligations is None:
             raise ValueError("a permit needs `obligations`")
         with_fields = self.operations <= WITH_FIELDS

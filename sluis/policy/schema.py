@@ -87,6 +87,13 @@ Terms = Annotated[frozenset[str], BeforeValidator(once)]
 Sequence = Annotated[tuple[str, ...], BeforeValidator(once)]
 
 
+class Labelled(Entry):
+    """A word with its meaning in both languages."""
+
+    dutch: Prose
+    english: Prose
+
+
 def read(document: Document, model: type[EntryType]) -> EntryType:
     """Read a document as `model`. Raises InvalidInput `malformed-rule` with file, line and key."""
     try:

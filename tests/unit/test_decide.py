@@ -15,7 +15,8 @@ from broker.decide.model import Effect, Fact, FactState, Party
 from sluis.errors import InvalidInput
 from sluis.policy.bundle import read_bundle
 from sluis.policy.catalog import Purpose
-from sluis.policy.rules import FactProven, Notice, Operation
+from sluis.policy.conditions import FactProven
+from sluis.policy.rules import Notice, Operation
 from tests.unit.decide_samples import (
     AUTUMN,
     BODY,
@@ -266,7 +267,7 @@ def test_a_draft_never_decides() -> None:
         name: data.replace(b"status: assumed", b"status: draft") if name.startswith("agreements/") else data
         for name, data in FILES.items()
     }
-    assert reason(decide(FINE, read_bundle(drafts))) == "NO_RULE"
+    assert reason(decide(FINE, read_bundle(drafts))) == "RULE_NOT_IN_FORCE"
 
 
 BROKEN: dict[str, Callable[[], Any]] = {

@@ -11,6 +11,7 @@ import pytest
 from broker.storage.port import PartyStatus
 from sluis.envelope import Field
 from sluis.header import Delivery
+from sluis.policy.catalog import ENGINE_CODES
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import receipt_from_wire
 from tests.actors import cast
@@ -103,15 +104,21 @@ async def test_a_denial_is_logged_with_its_reason_and_has_no_other_effect(
     assert {name: entry[name] for name in shown} == {**shown, **unknown}
 
 
-def test_the_table_holds_every_reason_that_a_push_can_be_denied_for() -> None:
+def test_the_table_holds_every_reason_that_a_push_under_this_agreement_can_be_denied_for() -> None:
     elsewhere = {
+        "RULE_NOT_IN_FORCE": "test_decide",
         "STRICT": "never the first reason",
         "NO_FIELDS": "a push without kept fields is malformed",
         "NOT_OWN_DOMAIN": "a register in one's own domain",
         "RULE_STOPPED": "below",
         "ENGINE_ERROR": "test_decide",
     }
-    assert {code for code, _ in DENIALS} | elsewhere.keys() == bundle().catalog.reasons.keys()
+    rules = bundle().agreements["waadi-14b"].rules
+    codes = {condition.otherwise for rule in rules for condition in rule.conditions}
+    codes |= {rule.code for rule in rules if rule.code}
+    named = {code for code, _ in DENIALS}
+    assert ENGINE_CODES | codes <= named | elsewhere.keys()
+    assert named <= bundle().catalog.reasons.keys()
 
 
 async def test_an_unregistered_recipient_is_not_named_in_the_log(world: World) -> None:

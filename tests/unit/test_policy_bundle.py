@@ -199,7 +199,7 @@ def test_contradictory_notice_duties_are_refused() -> None:
     start = text.index("  - id: fine-to-foundation-until")
     end = text.index("  - id: fine-to-foundation-from")
     rule = text[start:end]
-    must = rule.replace("may-inform", "must-inform")
+    must = rule.replace("notice: may-inform", "notice: must-inform\n      notice_within: P1M")
     must_not = rule.replace("may-inform", "must-not-inform").replace(
         "fine-to-foundation-until", "second-until"
     )

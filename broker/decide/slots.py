@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The rules that could decide a request, gathered once for all requests of one sort.
+
+A slot is (agreement, operation, sender's role, recipient's role, kind, purpose) between two days on which any
+rule begins or ends: within it the same rules stand, and only their conditions and the fields differ. Slots are
+kept in the bundle's memo; there are as many as sorts of requests that were ever decided, all of known words.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import date
+
+from broker.decide.conditions import Check, compile_condition
+from broker.decide.model import Request, RuleRef
+from sluis.policy.bundle import Bundle
+from sluis.policy.conditions import Condition, CountedAtMost
+from sluis.policy.rules import Agreement, Obligations, Rule, RuleEffect, Status
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compiled:
+    """A rule, ready to be asked. `fields` of a prohibition are all fields that it withholds."""
+
+    rule: Rule
+    ref: RuleRef
+    fields: frozenset[str]
+    checks: tuple[tuple[Condition, Check], ...]
+    code: str
+    assumed: bool
+    obligations: Obligations | None
+    counters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slot:
+    """What may decide a sort of request. `dormant`: no permit stands, but one is a draft or of another day."""
+
+    permits: tuple[Compiled, ...]
+    whole: tuple[Compiled, ...]
+    partial: tuple[Compiled, ...]
+    counters: frozenset[str]
+    dormant: bool
+
+
+def slot_of(request: Request, bundle: Bundle, today: date) -> Slot:
+    """The slot of a request whose words are all known."""
+    key = (
+        request.agreement,
+        request.operation,
+        request.sender.role,
+        request.recipient.role,
+        request.kind,
+        request.purpose,
+        bisect_right(bundle.turns, today),
+    )
+    slot: Slot | None = bundle.memo.get(key)
+    if slot is None:
+        slot = bundle.memo[key] = _fill(request, bundle, today)
+    return slot
+
+
+def compiled(rule: Rule, bundle: Bundle) -> Compiled:
+    """A rule with its conditions compiled."""
+    key = ("compiled", id(rule))
+    found: Compiled | None = bundle.memo.get(key)
+    if found is None:
+        found = bundle.memo[key] = _compile(rule, bundle)
+    return found
+
+
+def _compile(rule: Rule, bundle: Bundle) -> Compiled:
+    catalog = bundle.catalog
+    named = {name for name, spec in catalog.fields.items() if spec.category in rule.categories}
+    return Compiled(
+        rule=rule,
+        ref=RuleRef(
+            id=rule.id, status=rule.status.value, basis=tuple(basis.citation for basis in rule.legal_basis)
+        ),
+        fields=rule.fields | named,
+        checks=tuple((item, compile_condition(item, catalog)) for item in rule.conditions),
+        code=rule.code or "",
+        assumed=rule.status is Status.ASSUMED,
+        obligations=rule.obligations,
+        counters=tuple(item.counter for item in rule.conditions if isinstance(item, CountedAtMost)),
+    )
+
+
+def _fill(request: Request, bundle: Bundle, today: date) -> Slot:
+    operation = request.operation.value
+    permits = bundle.permits.get(
+        (request.agreement, operation, request.sender.role, request.recipient.role, request.kind), ()
+    )
+    standing = [rule for rule in permits if request.purpose in rule.purposes and rule.holds_on(today)]
+    against = [
+        rule
+        for rule in bundle.prohibitions.get((request.agreement, operation, request.recipient.role), ())
+        if rule.holds_on(today) and _concerns(rule, request, bundle)
+    ]
+    return Slot(
+        permits=tuple(compiled(rule, bundle) for rule in standing),
+        whole=tuple(compiled(rule, bundle) for rule in against if not rule.withholds_fields),
+        partial=tuple(compiled(rule, bundle) for rule in against if rule.withholds_fields),
+        counters=frozenset(name for rule in standing for name in compiled(rule, bundle).counters),
+        dormant=not standing and _sleeps(request, bundle.agreements[request.agreement]),
+    )
+
+
+def _concerns(rule: Rule, request: Request, bundle: Bundle) -> bool:
+    return (
+        (not rule.sender_roles or request.sender.role in rule.sender_roles)
+        and (not rule.sender_sectors or bundle.sector_of(request.sender.role) in rule.sender_sectors)
+        and (not rule.kinds or request.kind in rule.kinds)
+        and (not rule.purposes or request.purpose in rule.purposes)
+    )
+
+
+def _sleeps(request: Request, agreement: Agreement) -> bool:
+    """Whether some permit would fit, were it in force today."""
+    return any(
+        rule.effect is RuleEffect.PERMIT
+        and request.operation in rule.operations
+        and request.sender.role in rule.sender_roles
+        and request.recipient.role in rule.recipient_roles
+        and request.kind in rule.kinds
+        and request.purpose in rule.purposes
+        for rule in agreement.rules
+    )
