@@ -29,6 +29,8 @@ CATALOGUE: dict[str, frozenset[str]] = {
     "checkpoint.signed": frozenset({"size", "cosignatures"}),
     "checkpoint.failed": frozenset({"code", "reason"}),
     "witness.failed": frozenset({"witness", "code"}),
+    "policy.switched": frozenset({"policy"}),
+    "policy.differs": frozenset({"policy", "offered"}),
     "storage.failed": frozenset({"code"}),
     "storage.recovered": frozenset(),
     # an evaluator

@@ -16,6 +16,7 @@ from broker.app import Broker, make_broker
 from broker.audit.checkpointer import Checkpointer
 from broker.audit.witness_client import WitnessClient
 from broker.keys import BrokerKeys
+from broker.policy.active import install
 from broker.settings import BrokerSettings, WitnessSettings
 from broker.storage.open import open_store
 from broker.storage.port import Store
@@ -28,7 +29,7 @@ from sluis import __version__
 from sluis.checkpoint import WITNESS_TYPES, parse_vkeys
 from sluis.errors import InvalidInput, SluisError
 from sluis.events import configure_logs
-from sluis.policy.bundle import default_directory, load_bundle
+from sluis.policy.bundle import default_directory, read_files
 from sluis.rpc.process import run_until_signal, tls_of
 from sluis.rpc.server import bind, make_server, utc_now
 from sluis.rpc.tap import WireTap
@@ -58,13 +59,14 @@ def serve(settings: BrokerSettings) -> None:
 
 async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     keys = BrokerKeys.load(settings.keys, settings.origin)
-    bundle = load_bundle(settings.policies or default_directory())
+    files = read_files(settings.policies or default_directory())
     tls = tls_of(settings.keys)
     witnesses = [
         WitnessClient(item.url, parse_vkeys(item.vkeys, WITNESS_TYPES), verify=_witness_roots(item))
         for item in settings.witnesses
     ]
     store = open_store(settings.database)
+    bundle = install(store, files, utc_now())
     broker = make_broker(store, bundle, keys.receipt, settings.origin, utc_now, stop.is_set)
     checkpointer = Checkpointer(store, keys.log, witnesses, utc_now, settings.checkpoint_seconds)
     server = make_server(WireTap(settings.wire_tap) if settings.wire_tap else None)
