@@ -8,10 +8,11 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from broker.step import Needs, Step
 from broker.storage.port import Officer, PartyStatus, Store
-from sluis.errors import Conflict, NotFound, NotPermitted
+from sluis.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from sluis.policy.approval import check_officer
 from sluis.signing import VerifyKey
 
@@ -23,6 +24,17 @@ class OfficerFunction(StrEnum):
 
     PRIVACY = "privacy"
     LEGAL = "legal"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a function. Raises InvalidInput `unknown-value`."""
+        try:
+            return cls(text)
+        except ValueError:
+            known = " or ".join(cls)
+            raise InvalidInput(
+                "unknown-value", f"an officer's function is {known}", where="function"
+            ) from None
 
 
 class Officers:

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from broker.decide.engine import decide
@@ -95,6 +96,16 @@ def replay(
     return result
 
 
+def in_period(rows: Iterator[Decided], start: datetime | None, end: datetime | None) -> Iterator[Decided]:
+    """The rows with start <= time < end; entries are in the order of their times."""
+    for row in rows:
+        at = datetime.fromisoformat(json.loads(row.entry)["time"])
+        if end is not None and at >= end:
+            return
+        if start is None or at >= start:
+            yield row
+
+
 def _request(row: Decided, entry: Mapping[str, Any]) -> Request:
     if entry.get("inputs") != commit_inputs(row.salt, row.inputs):
         raise NotAuthentic(
@@ -112,10 +123,8 @@ def _request(row: Decided, entry: Mapping[str, Any]) -> Request:
 
 def _decide(request: Request, entry: Mapping[str, Any], bundle: Bundle) -> Decision:
     decision = decide(request, bundle)
-    first = entry["reasons"][0] if entry["reasons"] else {"code": ""}
-    if first["code"] == RULE_STOPPED:
-        return decision.denied(RULE_STOPPED, first["params"])
-    return decision
+    stopped = entry["reasons"] and entry["reasons"][0]["code"] == RULE_STOPPED
+    return decision.denied(RULE_STOPPED, entry["reasons"][0]["params"]) if stopped else decision
 
 
 def outcome(decision: Decision) -> Outcome:
