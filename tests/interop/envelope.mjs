@@ -23,6 +23,7 @@ function hpke(suite) {
 
 export function encodeHeader(header) {
   const names = Object.keys(header.claims).sort();
+  check(names.length <= 32, "a header has at most 32 claims");
   return lp(
     "sluis/v1/header", uuidBytes(header.signal_id), header.suite, header.agreement, header.sender, header.recipient,
     header.kind, header.purpose, header.delivery, header.epoch, header.pseudonym, u64(header.created_at_ms),
@@ -48,6 +49,7 @@ export function decodeHeader(bytes) {
   check([sender, recipient].every((oin) => /^[0-9]{20}$/.test(oin)), "an OIN has 20 digits");
   check(/^[A-Za-z0-9-]{1,16}$/.test(epoch) && header.pseudonym.length === 16, "epoch or pseudonym is wrong");
   check(header.created_at_ms < header.expires_at_ms && header.expires_at_ms <= 253402300799999, "times are wrong");
+  check(claims.length <= 64, "a header has at most 32 claims");
   check(claims.every((part, i) => (i % 2 ? utf8(part).length <= 200 : NAME.test(part))), "a claim is wrong");
   check(equal(encodeHeader(header), bytes), "the header is not in canonical form");
   return header;
