@@ -29,7 +29,7 @@ from sluis.policy.cedar_conditions import (
     quoted,
 )
 from sluis.policy.facts import CounterFact, StatedFact
-from sluis.policy.rules import WITH_FIELDS, Agreement, Operation, Rule, RuleEffect, Status
+from sluis.policy.rules import Agreement, Operation, Rule, RuleEffect, Status
 
 WHOLE = "whole"
 ENGINE = "engine."

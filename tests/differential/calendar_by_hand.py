@@ -53,7 +53,11 @@ def days_off(year: int) -> frozenset[date]:
 
 
 def working_days(earlier: date, later: date) -> int:
-    """After the one day and before the other: weekdays by whole weeks, minus the holidays among them."""
+    """After the one day and before the other: weekdays by whole weeks, minus the holidays among them.
+
+    Looks back a thousand days: no rule asks for as many working days as lie in those.
+    """
+    earlier = max(earlier, later - timedelta(days=1000))
     if later - earlier <= timedelta(days=1):
         return 0
     span = (later - earlier).days - 1

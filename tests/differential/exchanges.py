@@ -4,7 +4,7 @@
 Everything comes from the bundle, so that any rule that loads is met by exchanges that nearly or just match it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -44,6 +44,9 @@ class Exchanges:
             if rule.status is not Status.DRAFT
         ]
         self._conditions = [item for _, rule in self._rules for item in rule.conditions]
+        self._asking = {
+            name: [item for item in self._conditions if _asks(item, name)] for name in bundle.catalog.claims
+        }
         self._agreements = [name for name, item in bundle.agreements.items() if not item.is_general]
 
     def draw(self, count: int) -> list[Request]:
@@ -58,7 +61,7 @@ class Exchanges:
         if self._rarely(30):
             recipient = sender
         operation = self._mostly(rule.operations, Operation)
-        own = [item for item in rule.conditions]
+        own = list(rule.conditions)
         delivery = [item.delivery for item in own if isinstance(item, DeliveryIs)]
         most = [item.subjects_at_most for item in own if isinstance(item, SubjectsAtMost)]
         subjects = max(0, self._random.choice(most) + self._random.choice((-1, 0, 0, 1))) if most else 1
@@ -149,7 +152,7 @@ class Exchanges:
         found: dict[str, str] = {}
         for name, spec in catalog.claims.items():
             asked = [item for item in rule.conditions if _asks(item, name)]
-            others = [item for item in self._conditions if _asks(item, name)]
+            others = self._asking[name]
             if not self._rarely(10) and (asked or (others and self._rarely(2))):
                 found[name] = self._claim(self._pick(asked or others), spec, at)
         for name, fact in catalog.facts.items():
@@ -171,8 +174,8 @@ class Exchanges:
             case InPartnership():
                 return self._mostly(condition.partnership, [*self._bundle.catalog.partnerships, "nobody"])
             case NotOlder():
-                back = _years_before(today, condition.not_older_than_years)
-                near = back + timedelta(days=self._pick((-1, 0, 1, 2, 40)))
+                edge = _years_before(today, condition.not_older_than_years)
+                near = edge + timedelta(days=self._pick((-1, 0, 1, 2, 40)))
                 return self._pick(
                     (near, near, today, today + timedelta(days=1), date(9998, 5, 5))
                 ).isoformat()
@@ -212,12 +215,17 @@ class Exchanges:
                 found[name] = Fact(state=state, source=source, asserter=asserter)
         return found
 
-    def _counters(self, own: Sequence[Condition], subjects: int) -> dict[str, int]:
-        found = {}
-        for item in [*self._conditions, *own]:
-            if isinstance(item, CountedAtMost) and not self._rarely(10):
-                found[item.counter] = max(0, item.at_most - subjects + self._pick((-2, -1, 0, 0, 1)))
-        return found
+    def _counters(self, own: list[Condition], subjects: int) -> dict[str, int]:
+        """At the edge of what some rule allows, of this rule if it counts; or not counted at all."""
+        limits: dict[str, list[int]] = {}
+        for item in (*self._conditions, *own * 20):
+            if isinstance(item, CountedAtMost):
+                limits.setdefault(item.counter, []).append(item.at_most)
+        return {
+            name: max(0, self._pick(most) - subjects + self._pick((-2, -1, 0, 0, 1)))
+            for name, most in limits.items()
+            if not self._rarely(8)
+        }
 
     def _amiss(self, request: Request) -> Request:
         """One thing that makes the request unknown, malformed, or strange."""

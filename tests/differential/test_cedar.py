@@ -4,20 +4,27 @@
 `SLUIS_CEDAR_SCALE=10` asks ten times as much as the suite does.
 """
 
+import json
 import os
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import cedarpy
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from broker.decide.engine import decide
 from broker.decide.model import Decision, Effect, Request
+from sluis.cli.policy_export import app
 from sluis.errors import Defect, InvalidInput
 from sluis.policy.bundle import Bundle
+from sluis.policy.catalog import Catalog
 from sluis.policy.cedar import ENGINE, WHOLE, cedar_policies, cedar_schema
 from sluis.policy.cedar_conditions import Expression, condition_expression
+from sluis.policy.conditions import Condition, DeliveryIs, SameParty, SubjectsAtMost
 from sluis.policy.rules import Rule, RuleEffect, Status
 from tests.differential.cedar_asked import Answer, Cedar
 from tests.differential.exchanges import Exchanges
@@ -151,21 +158,94 @@ def made(count: int) -> Iterator[tuple[int, Bundle]]:
 
 def test_the_installed_rules_decide_the_same_in_cedar() -> None:
     tally = Tally()
-    compare(BUNDLE, Cedar(BUNDLE), Exchanges(BUNDLE, seed=1).draw(2500 * SCALE), tally)
+    compare(BUNDLE, Cedar(BUNDLE), Exchanges(BUNDLE, seed=1).draw(2000 * SCALE), tally)
     assert tally.differences == []
-    assert sum(tally.decided.values()) >= 5000 * SCALE, tally
-    assert min(tally.decided["released"], tally.decided["withheld"]) >= 1000 * SCALE, tally
+    assert sum(tally.decided.values()) >= 3000 * SCALE, tally
+    assert min(tally.decided["released"], tally.decided["withheld"]) >= 100 * SCALE, tally
 
 
 def test_overlapping_rules_with_every_condition_decide_the_same_in_cedar() -> None:
     tally = Tally()
-    for number, bundle in made(24 * SCALE):
+    for number, bundle in made(30 * SCALE):
         compare(bundle, Cedar(bundle), Exchanges(bundle, seed=number).draw(300), tally)
     assert tally.differences == []
-    assert sum(tally.decided.values()) >= 15_000 * SCALE, tally
-    assert min(tally.decided["released"], tally.decided["withheld"]) >= 2000 * SCALE, tally
+    assert sum(tally.decided.values()) >= 17_000 * SCALE, tally
+    assert min(tally.decided["released"], tally.decided["withheld"]) >= 3000 * SCALE, tally
     wanted = {(effect.value, sort.__name__) for effect in RuleEffect for sort in CONDITIONS}
-    assert {key: tally.rules[key] for key in wanted if tally.rules[key] < 20} == {}
+    assert {key: tally.rules[key] for key in wanted if tally.rules[key] < 20 * SCALE} == {}
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32))
+def test_any_other_bundle_decides_the_same_in_cedar(seed: int) -> None:
+    tally = Tally()
+    bundle = Bundles(seed).draw()
+    compare(bundle, Cedar(bundle), Exchanges(bundle, seed).draw(30), tally)
+    assert tally.differences == []
+
+
+NEVER_UNKNOWN = (SameParty, DeliveryIs, SubjectsAtMost)
+WRONG: dict[str, Callable[[Expression], Expression]] = {
+    "always proven": lambda right: replace(right, proven="true"),
+    "never disproven": lambda right: replace(right, disproven="false"),
+    "unknown is disproven": lambda right: replace(right, disproven=f"!{right.proven}"),
+}
+
+
+@pytest.mark.parametrize("wrong", [*WRONG])
+@pytest.mark.parametrize("sort", CONDITIONS, ids=lambda sort: sort.__name__)
+def test_a_condition_that_cedar_reads_otherwise_is_noticed(
+    sort: type, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sort in NEVER_UNKNOWN and wrong == "unknown is disproven":
+        wrong = "never disproven"
+
+    def misread(condition: Condition, catalog: Catalog) -> Expression:
+        right = condition_expression(condition, catalog)
+        return WRONG[wrong](right) if isinstance(condition, sort) else right
+
+    monkeypatch.setattr("sluis.policy.cedar.condition_expression", misread)
+    assert noticed(cedar_policies)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "context.agreement == ",
+        "context.kind == ",
+        "context.purpose == ",
+        "context.sender.sector == ",
+        "context.recipient.sector == ",
+        "context.recipient.role == ",
+        "principal == ",
+        "context.today <= ",
+        "20260701 <= context.today",
+        "context.category == ",
+        "resource == ",
+    ],
+)
+def test_a_part_of_a_rule_that_cedar_lacks_is_noticed(line: str) -> None:
+    def without(bundle: Bundle) -> str:
+        lines = cedar_policies(bundle).splitlines()
+        assert any(text.startswith(f"  {line}") for text in lines)
+        return "\n".join(
+            "  true" + " &&" * text.endswith(" &&") if text.startswith(f"  {line}") else text
+            for text in lines
+        )
+
+    assert noticed(without)
+
+
+def noticed(written: Callable[[Bundle], str]) -> bool:
+    """Whether some exchange of the first bundles tells a wrong export from the engine."""
+    for number, bundle in made(12):
+        cedar, source = Cedar(bundle, written(bundle)), Exchanges(bundle, seed=number)
+        for _ in range(4):
+            tally = Tally()
+            compare(bundle, cedar, source.draw(60), tally)
+            if tally.differences:
+                return True
+    return False
 
 
 @pytest.mark.parametrize(
@@ -179,3 +259,34 @@ def test_the_export_validates_against_its_schema(bundle: Bundle) -> None:
     assert [
         line[5:-2] for line in policies.splitlines() if line.startswith("@id(") and ENGINE not in line
     ] == ids
+
+
+def test_words_that_cedar_reserves_and_strange_text_are_exported() -> None:
+    bundle = next(made(1))[1]
+    schema, policies = cedar_schema(bundle), cedar_policies(bundle)
+    assert '"if"?: Long' in schema
+    assert '"has"?: Statements' in schema
+    assert 'context.claims["if"]' in policies
+    assert r'Claim_severity::"say \"so\"\\\u{a}"' in schema + policies
+
+
+def test_an_empty_vocabulary_cannot_be_exported() -> None:
+    with pytest.raises(InvalidInput, match="malformed-rule"):
+        cedar_schema(replace(BUNDLE, catalog=replace(BUNDLE.catalog, purposes={})))
+
+
+def test_an_unknown_sort_of_condition_is_a_defect() -> None:
+    with pytest.raises(Defect):
+        condition_expression("what", BUNDLE.catalog)  # type: ignore[arg-type]
+
+
+def test_the_command_writes_what_validates() -> None:
+    run = CliRunner()
+    both = json.loads(run.invoke(app, ["export", "cedar", "--json"]).stdout)
+    assert both == {
+        "digest": BUNDLE.digest,
+        "schema": run.invoke(app, ["export", "cedar", "--schema"]).stdout,
+        "policies": run.invoke(app, ["export", "cedar"]).stdout,
+    }
+    assert cedarpy.validate_policies(both["policies"], both["schema"]).validation_passed
+    assert f'@id("{min(BUNDLE.rules)}")' in both["policies"]
