@@ -8,6 +8,11 @@ Easter: the formula of Gauss as amended by Lichtenberg (1997). Holidays: Algemen
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
+# Article 3(3): days that the decrees of 2023-2025 and 2026-2028 equate with a holiday.
+EQUATED = """
+    2023-04-28 2023-05-19 2024-05-10 2024-12-27 2025-05-30
+    2026-01-02 2026-05-15 2027-05-07 2028-04-28 2028-05-26
+"""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,7 +54,8 @@ def days_off(year: int) -> frozenset[date]:
     king = date(year, 4, 26) if date(year, 4, 27).isoweekday() == 7 else date(year, 4, 27)
     moving = (sunday + timedelta(days=days) for days in (-2, 1, 39, 50))
     fixed = (date(year, month, day) for month, day in ((1, 1), (5, 5), (12, 25), (12, 26)))
-    return frozenset(day for day in (king, *moving, *fixed) if day.isoweekday() < 6)
+    equated = (day for day in map(date.fromisoformat, EQUATED.split()) if day.year == year)
+    return frozenset(day for day in (king, *moving, *fixed, *equated) if day.isoweekday() < 6)
 
 
 def working_days(earlier: date, later: date) -> int:
