@@ -2,7 +2,8 @@
 """Working days between two dates, by the Algemene termijnenwet (BWBR0002448), article 3.
 
 Not a working day: Saturday, Sunday, New Year's Day, Good Friday, Easter Monday, the day on which the King's
-birthday is celebrated, 5 May, Ascension Day, Whit Monday, and both days of Christmas.
+birthday is celebrated, 5 May, Ascension Day, Whit Monday, and both days of Christmas. Nor a day that a decree
+equates with these (third paragraph), such as the Friday after Ascension Day; decrees are known up to 2028.
 """
 
 from bisect import bisect_left
@@ -13,6 +14,22 @@ from functools import lru_cache
 FRIDAY = 4
 SUNDAY = 6
 LONGEST = 400
+
+# Besluit gelijkstelling 2023-2025 and 2026-2028. Their titles list these days; the Staatscourant was not read.
+EQUATED = frozenset(
+    {
+        date(2023, 4, 28),
+        date(2023, 5, 19),
+        date(2024, 5, 10),
+        date(2024, 12, 27),
+        date(2025, 5, 30),
+        date(2026, 1, 2),
+        date(2026, 5, 15),
+        date(2027, 5, 7),
+        date(2028, 4, 28),
+        date(2028, 5, 26),
+    }
+)
 
 
 def working_days_between(earlier: date, later: date) -> int:
@@ -48,8 +65,8 @@ def is_working_day(day: date) -> bool:
 
 @lru_cache(maxsize=64)
 def holidays(year: int) -> frozenset[date]:
-    """The public holidays of a year, Good Friday included."""
-    return frozenset(_holidays(year))
+    """The public holidays of a year, with Good Friday and what a decree equates with them."""
+    return frozenset(_holidays(year)) | {day for day in EQUATED if day.year == year}
 
 
 def _holidays(year: int) -> Iterator[date]:
