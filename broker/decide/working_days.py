@@ -2,9 +2,11 @@
 """Working days between two dates, by the Algemene termijnenwet (BWBR0002448), article 3.
 
 Not a working day: Saturday, Sunday, New Year's Day, Good Friday, Easter Monday, the day on which the King's
-birthday is celebrated, 5 May, Ascension Day, Whit Monday, and both days of Christmas.
+birthday is celebrated, 5 May, Ascension Day, Whit Monday, and both days of Christmas. Nor a day that a decree
+equates with these (third paragraph), such as the Friday after Ascension Day; decrees are known up to 2028.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
@@ -13,19 +15,47 @@ FRIDAY = 4
 SUNDAY = 6
 LONGEST = 400
 
+# Besluit gelijkstelling 2023-2025 and 2026-2028. Their titles list these days; the Staatscourant was not read.
+EQUATED = frozenset(
+    {
+        date(2023, 4, 28),
+        date(2023, 5, 19),
+        date(2024, 5, 10),
+        date(2024, 12, 27),
+        date(2025, 5, 30),
+        date(2026, 1, 2),
+        date(2026, 5, 15),
+        date(2027, 5, 7),
+        date(2028, 4, 28),
+        date(2028, 5, 26),
+    }
+)
+
 
 def working_days_between(earlier: date, later: date) -> int:
     """Count the working days after `earlier` and before `later`; 0 when there are none, at most 400 days on.
 
     A term of ten working days after a decision on day 0 has passed on the first day for which this is ten.
     """
-    last = min(later, earlier + timedelta(days=LONGEST))
-    day = earlier + timedelta(days=1)
-    count = 0
-    while day < last:
-        count += is_working_day(day)
-        day += timedelta(days=1)
-    return count
+    first = earlier.toordinal() + 1
+    end = min(later.toordinal(), earlier.toordinal() + LONGEST)
+    if first >= end:
+        return 0
+    years = range(earlier.year, date.fromordinal(end - 1).year + 1)
+    closed = sum(bisect_left(days, end) - bisect_left(days, first) for days in map(_closed_weekdays, years))
+    return _weekdays_before(end) - _weekdays_before(first) - closed
+
+
+def _weekdays_before(ordinal: int) -> int:
+    """How many days from Monday to Friday precede a day; the first day of the calendar was a Monday."""
+    weeks, days = divmod(ordinal - 1, 7)
+    return 5 * weeks + min(days, 5)
+
+
+@lru_cache(maxsize=64)
+def _closed_weekdays(year: int) -> tuple[int, ...]:
+    """The public holidays from Monday to Friday, as ordinals in order."""
+    return tuple(sorted(day.toordinal() for day in holidays(year) if day.weekday() <= FRIDAY))
 
 
 def is_working_day(day: date) -> bool:
@@ -35,8 +65,8 @@ def is_working_day(day: date) -> bool:
 
 @lru_cache(maxsize=64)
 def holidays(year: int) -> frozenset[date]:
-    """The public holidays of a year, Good Friday included."""
-    return frozenset(_holidays(year))
+    """The public holidays of a year, with Good Friday and what a decree equates with them."""
+    return frozenset(_holidays(year)) | {day for day in EQUATED if day.year == year}
 
 
 def _holidays(year: int) -> Iterator[date]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -177,7 +178,11 @@ class ClaimSpec(Labelled):
             return is_date(value)
         if self.type == "choice":
             return value in (self.values or ())
-        return re.fullmatch(self.pattern or TERM, value, re.ASCII) is not None
+        return self._form.fullmatch(value) is not None
+
+    @cached_property
+    def _form(self) -> re.Pattern[str]:
+        return re.compile(self.pattern or TERM, re.ASCII)
 
     def expected(self, fields: Mapping[str, str]) -> str:
         """The value due, from the sealed fields. Raises InvalidInput `column-missing`."""
