@@ -156,8 +156,8 @@ class Bundles:
         return replace(BUNDLE, catalog=self._catalog).with_agreements(agreements)
 
     def _agreement(self, name: str, *, general: bool, permits: int, prohibitions: int) -> Agreement:
-        rules = [self._permit(f"{name}-permit-{number}") for number in range(permits)]
-        rules += [self._prohibition(f"{name}-prohibition-{number}") for number in range(prohibitions)]
+        rules = [self.permit(f"{name}-permit-{number}") for number in range(permits)]
+        rules += [self.prohibition(f"{name}-prohibition-{number}") for number in range(prohibitions)]
         self._random.shuffle(rules)
         return Agreement(
             id=name,
@@ -184,7 +184,8 @@ class Bundles:
             "explanation": "Gemaakt.",
         }
 
-    def _permit(self, identifier: str) -> Rule:
+    def permit(self, identifier: str) -> Rule:
+        """A permit of whatever parties, fields and conditions."""
         catalog = self._catalog
         quiet = self._random.randrange(5) == 0
         operations = (
@@ -203,7 +204,8 @@ class Bundles:
             **self._common(self._random.choice((0, 1, 1, 2, 2, 3))),
         )
 
-    def _prohibition(self, identifier: str) -> Rule:
+    def prohibition(self, identifier: str) -> Rule:
+        """A prohibition of some fields, or of the whole."""
         catalog = self._catalog
         whole = self._random.randrange(4) == 0
         fields = frozenset() if whole else self._some(catalog.fields, 0, 2)

@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Properties of the decision that hold whatever the rules and the request."""
+"""Properties of the decision that hold whatever the rules and the request.
+
+The first half varies the installed rules; the second draws rules with every sort of condition, and exchanges
+that just or nearly match them.
+"""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import cache
+from random import Random
+from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from broker.decide.engine import decide
 from broker.decide.model import Decision, Effect, FactState, Request
-from sluis.policy.bundle import read_bundle
-from sluis.policy.rules import Rule
+from sluis.policy.bundle import Bundle, read_bundle
+from sluis.policy.facts import StatedFact
+from sluis.policy.rules import Agreement, Rule, Status
+from tests.differential.exchanges import Exchanges
+from tests.differential.made_bundles import Bundles
 from tests.unit.decide_samples import (
     AUTUMN,
     BODY,
@@ -151,3 +161,156 @@ def test_the_order_of_files_and_rules_does_not_matter(
     first, second = (decide(request, with_rules(permits=rules)) for rules in ([one, other], [other, one]))
     assert passed(first) == passed(second)
     assert first.obligations == second.obligations
+
+
+_SOURCE = Bundles(seed=7)
+MADE = [_SOURCE.draw() for _ in range(12)]
+drawn = st.builds(
+    lambda number, seed: (number, Exchanges(MADE[number], seed).draw(1)[0]),
+    st.integers(0, len(MADE) - 1),
+    st.integers(0, 2**32),
+)
+
+
+@cache
+def _permitted() -> list[tuple[int, Request]]:
+    found = [(number, request) for number, made in enumerate(MADE) for request in Exchanges(made, 3).draw(60)]
+    return [(number, request) for number, request in found if passed(decide(request, MADE[number]))]
+
+
+permitted = st.deferred(lambda: st.sampled_from(_permitted()))
+
+
+def with_rule(bundle: Bundle, rule: Rule, name: str) -> Bundle:
+    agreement = bundle.agreements[name]
+    wider = agreement.model_copy(update={"rules": (*agreement.rules, rule)})
+    return bundle.with_agreements({**bundle.agreements, name: wider})
+
+
+def is_malformed(decision: Decision) -> bool:
+    return any(
+        reason.code.startswith("UNKNOWN_") or reason.code == "CLAIM_MALFORMED" for reason in decision.reasons
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(drawn)
+def test_without_permits_nothing_passes(pair: tuple[int, Request]) -> None:
+    bundle, request = MADE[pair[0]], pair[1]
+    assert passed(decide(request, replace(bundle, permits={}))) == set()
+
+
+@settings(max_examples=60, deadline=None)
+@given(permitted, st.integers(0, 2**32), st.sampled_from(["00-general", "one", "two"]))
+def test_any_prohibition_only_narrows(pair: tuple[int, Request], seed: int, name: str) -> None:
+    bundle, request = MADE[pair[0]], pair[1]
+    against = Bundles(seed).prohibition("extra")
+    narrower = decide(request, with_rule(bundle, against, name))
+    assert passed(narrower) <= passed(decide(request, bundle))
+
+
+@settings(max_examples=60, deadline=None)
+@given(permitted)
+def test_a_prohibition_without_conditions_overrides_every_permit(pair: tuple[int, Request]) -> None:
+    bundle, request = MADE[pair[0]], pair[1]
+    everywhere = {
+        "operations": frozenset([request.operation]),
+        "sender_roles": frozenset(), "sender_sectors": frozenset(), "recipient_roles": frozenset(),
+        "recipient_sectors": frozenset(), "kinds": frozenset(), "purposes": frozenset(), "categories": frozenset(),
+        "conditions": (), "status": Status.IN_FORCE, "valid_from": date(2000, 1, 1), "valid_until": None,
+    }  # fmt: skip
+    whole = Bundles(1).prohibition("extra").model_copy(update={**everywhere, "fields": frozenset()})
+    decision = decide(request, with_rule(bundle, whole, "00-general"))
+    assert decision.effect is Effect.DENY
+    assert "extra" in {rule.id for rule in decision.rules}
+    for name, _ in request.fields:
+        one = whole.model_copy(update={"fields": frozenset([name])})
+        assert name not in passed(decide(request, with_rule(bundle, one, "00-general")))
+
+
+@settings(max_examples=60, deadline=None)
+@given(drawn, st.integers(0, 2**32), st.sampled_from(["one", "two"]))
+def test_any_permit_only_widens(pair: tuple[int, Request], seed: int, name: str) -> None:
+    bundle, request = MADE[pair[0]], pair[1]
+    wider = with_rule(bundle, Bundles(seed).permit("extra"), name)
+    assert passed(decide(request, bundle)) <= passed(decide(request, wider))
+
+
+@settings(max_examples=150, deadline=None)
+@given(drawn, st.data())
+def test_erasing_any_claim_fact_or_counter_never_widens(
+    pair: tuple[int, Request], data: st.DataObject
+) -> None:
+    bundle, request = MADE[pair[0]], pair[1]
+    before = decide(request, bundle)
+    assume(not is_malformed(before))
+    keep = data.draw(st.integers(0, 2**32).map(Random))
+    less = replace(
+        request,
+        claims={name: value for name, value in request.claims.items() if keep.random() < 0.7},
+        facts={name: fact for name, fact in request.facts.items() if keep.random() < 0.7},
+        counters={name: count for name, count in request.counters.items() if keep.random() < 0.7},
+    )
+    assert passed(decide(less, bundle)) <= passed(before)
+
+
+@settings(max_examples=60, deadline=None)
+@given(drawn, st.integers(0, 2**32))
+def test_the_order_of_rules_changes_nothing(pair: tuple[int, Request], seed: int) -> None:
+    bundle, request = MADE[pair[0]], pair[1]
+
+    def shuffled(agreement: Agreement) -> Agreement:
+        rules = Random(seed).sample(agreement.rules, len(agreement.rules))
+        return agreement.model_copy(update={"rules": tuple(rules)})
+
+    other = bundle.with_agreements({name: shuffled(item) for name, item in bundle.agreements.items()})
+    assert decide(request, other) == decide(request, bundle)
+
+
+@settings(max_examples=100, deadline=None)
+@given(drawn, st.data())
+def test_a_field_is_decided_for_itself(pair: tuple[int, Request], data: st.DataObject) -> None:
+    bundle, request = MADE[pair[0]], pair[1]
+    assume(request.fields)
+    whole = replace(request, strict=False)
+    assume(not is_malformed(decide(whole, bundle)))
+    fewer = tuple(data.draw(st.lists(st.sampled_from(request.fields), min_size=1, unique=True)))
+    less = decide(replace(whole, fields=fewer), bundle)
+    names = {name for name, _ in fewer}
+    assert {*less.released} == {*decide(whole, bundle).released} & names
+    assert {item.name for item in less.withheld} <= names
+
+
+@settings(max_examples=100, deadline=None)
+@given(drawn, st.sampled_from(["UTC", "Asia/Tokyo", "America/New_York", "Europe/Amsterdam"]))
+def test_nothing_but_the_request_and_the_rules_decides(pair: tuple[int, Request], zone: str) -> None:
+    """Not what was decided before, the zone in which the time is written, or what nobody asks."""
+    bundle, request = MADE[pair[0]], pair[1]
+    decision = decide(request, bundle)
+    fresh = bundle.with_agreements(bundle.agreements)
+    assert decide(replace(request, at=request.at.astimezone(ZoneInfo(zone))), fresh) == decision
+    more = replace(request, counters={**request.counters, "nobody_asks": 7})
+    assert decide(more, bundle) == decision
+    assert decide(request, bundle) == decision
+
+
+@settings(max_examples=100, deadline=None)
+@given(drawn)
+def test_statements_by_one_person_are_one_statement(pair: tuple[int, Request]) -> None:
+    """Saying it twice, in whatever words, and what a stranger says, adds nothing."""
+    bundle, request = MADE[pair[0]], pair[1]
+    before = decide(request, bundle)
+    assume(not is_malformed(before))
+    twice, strange, late = dict(request.claims), dict(request.claims), dict(request.claims)
+    for name, fact in bundle.catalog.facts.items():
+        first = request.claims.get(name, "").partition(",")[0]
+        if isinstance(fact, StatedFact) and first:
+            again = first.replace("officer", "lawyer").replace("NEEDED", "URGENT")
+            person, _, rest = first.partition("@")
+            twice[name] = f"{first},{again}"
+            strange[name] = f"{first},other-{person}@{'9' * 20}{rest[20:]}"
+            late[name] = f"{first},other-{person}@{rest[:20]};officer;2099-01-01T00:00Z;NEEDED"
+    once = {name: text.partition(",")[0] for name, text in twice.items()}
+    alone = passed(decide(replace(request, claims=once), bundle))
+    for claims in (twice, strange, late):
+        assert passed(decide(replace(request, claims=claims), bundle)) == alone
