@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from broker.policy.contents import claim_content, fact_content, partnership_content
-from broker.policy.words import Text, Words, same
+from broker.policy.words import Text, Words, joined, same
 from sluis.policy.bundle import Bundle
 from sluis.policy.catalog import Catalog, ClaimSpec, FieldSpec, Kind, Partnership, Role
 from sluis.policy.conditions import CountedAtMost, FactMissing, FactProven, InPartnership
@@ -31,7 +31,7 @@ class Weight(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogChange:
-    """One word that is new, gone or other."""
+    """A word that differs; without `word`, words that are new or gone."""
 
     sort: str
     word: str
@@ -54,18 +54,25 @@ _SORTS = {
 
 
 def catalog_changes(before: Bundle, after: Bundle, words: Words) -> Iterator[CatalogChange]:
-    """Every word that differs, in the order of the sorts."""
+    """New and dropped words of each sort together, then every word that differs."""
     for sort in WORDS:
         old: Mapping[str, object] = getattr(before.catalog, sort)
         new: Mapping[str, object] = getattr(after.catalog, sort)
-        for word in sorted(old.keys() | new.keys()):
-            if old.get(word) != new.get(word):
-                text, weight = _change(sort, word, old.get(word), new.get(word), words)
+        for known, text in (
+            (new.keys() - old.keys(), Text("nieuw in de catalogus: ", "new in the catalogue: ")),
+            (old.keys() - new.keys(), Text("uit de catalogus: ", "out of the catalogue: ")),
+        ):
+            if known:
+                text += _SORTS[sort] + same(" ") + joined(words.word(sort, word) for word in sorted(known))
+                yield CatalogChange(sort=sort, word="", text=text, weight=Weight.NOTHING)
+        for word in sorted(old.keys() & new.keys()):
+            if old[word] != new[word]:
+                change, weight = _change(sort, word, old[word], new[word], words)
                 if weight is Weight.UNWEIGHED and word not in used_words(before, sort) | used_words(
                     after, sort
                 ):
                     weight = Weight.NOTHING
-                yield CatalogChange(sort=sort, word=word, text=text, weight=weight)
+                yield CatalogChange(sort=sort, word=word, text=change, weight=weight)
     yield from _laws(before.catalog, after.catalog)
 
 
@@ -129,10 +136,6 @@ def with_word(bundle: Bundle, other: Bundle, change: CatalogChange) -> Bundle:
 
 def _change(sort: str, word: str, old: object, new: object, words: Words) -> tuple[Text, Weight]:
     name = _SORTS[sort] + same(f" {word} (") + words.word(sort, word) + same(")")
-    if old is None:
-        return Text("nieuw woord in de catalogus: ", "new word in the catalogue: ") + name, Weight.NOTHING
-    if new is None:
-        return Text("woord uit de catalogus: ", "word out of the catalogue: ") + name, Weight.NOTHING
     if _decides(old) != _decides(new) or type(old) is not type(new):
         return name + same(": ") + _detail(old, new), Weight.DECIDES
     if _acted_on(old) != _acted_on(new):
@@ -189,17 +192,22 @@ def _detail(old: object, new: object) -> Text:
 
 
 def _laws(before: Catalog, after: Catalog) -> Iterator[CatalogChange]:
+    """The texts of a law together: which are new, gone, or described otherwise."""
     for name in sorted(before.laws.keys() | after.laws.keys()):
         old, new = _versions(before.laws.get(name)), _versions(after.laws.get(name))
-        for key in sorted(old.keys() | new.keys()):
-            if old.get(key) != new.get(key):
-                text = same(f"{name} {key[0]} ({key[1]}): ")
-                if key not in old:
-                    text += Text("nieuwe tekst van het artikel", "new text of the article")
-                elif key not in new:
-                    text += Text("tekst van het artikel vervallen", "text of the article dropped")
-                else:
-                    text += Text("gegevens over de tekst gewijzigd", "data on the text changed")
+        other = {key for key in old.keys() & new.keys() if old[key] != new[key]}
+        for keys, what in (
+            (new.keys() - old.keys(), Text("nieuwe tekst van artikel ", "new text of article ")),
+            (old.keys() - new.keys(), Text("tekst vervallen van artikel ", "text dropped of article ")),
+            (
+                other,
+                Text("gegevens gewijzigd over de tekst van artikel ", "changed data on the text of article "),
+            ),
+        ):
+            if keys:
+                text = (
+                    same(f"{name}: ") + what + same(", ".join(f"{art} ({day})" for art, day in sorted(keys)))
+                )
                 yield CatalogChange(sort="laws", word=name, text=text, weight=Weight.NOTHING)
 
 

@@ -19,6 +19,7 @@ from broker.policy.words import ARROW, DUTIES, OPERATIONS, STATUSES, Text, Words
 from sluis.policy.bundle import Bundle
 from sluis.policy.rules import Agreement, Rule, Status
 
+_NEVER_DECIDE = ("wording", "basis", "name")
 _NOWHERE = Text("catalogus", "catalogue")
 
 
@@ -223,7 +224,7 @@ def _mark_edit(
     edit: Edit,
     trial: _Trial,
 ) -> Verdict:
-    if edit.kind in ("wording", "basis", "name"):
+    if edit.kind in _NEVER_DECIDE:
         return Verdict.SAME
     changed = (before, _swap(before, old, edit.changed))
     without = (_swap(after, new, edit.without), after)
@@ -231,6 +232,8 @@ def _mark_edit(
 
 
 def _line(agreement: str, rule: Rule, kind: str, mark: Verdict, text: Text, words: Words) -> Line:
+    if mark is Verdict.SAME and kind not in _NEVER_DECIDE:
+        text += Text(" (verandert op zichzelf geen beslissing)", " (changes no decision by itself)")
     return Line(agreement=agreement, rule=rule.id, flow=words.flow(rule), kind=kind, mark=mark, text=text)
 
 
