@@ -17,6 +17,7 @@ from sluis.cli.output import EXIT_FAILED, print_json, say
 from sluis.errors import InvalidInput
 from sluis.policy.bundle import Bundle, default_directory, load_bundle
 from sluis.policy.cases import load_cases
+from sluis.policy.reading import FOLDER, pages, rule_text, stale, write
 from sluis.policy.rules import Rule, Status
 from sluis.policy.schema import read_date
 
@@ -140,3 +141,47 @@ def _standing(bundle: Bundle, day: date) -> list[tuple[str, Rule]]:
         for rule in agreement.rules
         if rule.status is not Status.DRAFT and rule.holds_on(day)
     ]
+
+
+@app.command()
+def show(
+    rule: Annotated[str, typer.Argument(help="The id of a rule.", metavar="RULE")],
+    directory: Directory = None,
+) -> None:
+    """Print one rule in plain Dutch, as its reading version has it."""
+    bundle = load_bundle(place(directory))
+    if rule not in bundle.rules:
+        raise InvalidInput("unknown-value", "there is no rule with this id", where=rule)
+    sys.stdout.write(rule_text(rule, bundle, load_cases(place(directory), bundle)))
+
+
+@app.command("read")
+def reading_version(
+    directory: Directory = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", help="Where the pages go; without it, `leesversie` in the directory of rules."
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit code 1 when a page is stale.")
+    ] = False,
+) -> None:
+    """Write the reading version: the rules in plain Dutch, a page for each agreement."""
+    bundle = load_bundle(place(directory))
+    fresh = pages(bundle, load_cases(place(directory), bundle))
+    folder = output or place(directory).joinpath(FOLDER)
+    if check:
+        if wrong := stale(fresh, folder):
+            sys.stdout.writelines(f"{name}\n" for name in wrong)
+            say(f"{len(wrong)} pages are stale: run `sluis policy read`")
+            sys.exit(EXIT_FAILED)
+        say(f"{len(fresh)} pages are up to date with {bundle.digest}")
+        return
+    if not isinstance(folder, Path):
+        raise InvalidInput("malformed-config", "the rules lie in an archive: name a folder", where="--output")
+    changed = stale(fresh, folder)
+    write(fresh, folder)
+    sys.stdout.writelines(f"{name}\n" for name in changed)
+    say(f"{len(fresh)} pages, {len(changed)} of them changed, in {folder}")
