@@ -204,7 +204,10 @@ class RuleText:
         )
 
     def _examples(self, rule: Rule, agreement: Agreement) -> list[Markdown]:
-        found = [case for case in self.cases if self._shows(case, rule, agreement)]
+        shown = [case for case in self.cases if self._shows(case, rule, agreement)]
+        found = sorted(shown, key=lambda case: case.rule != rule.id)
+        if rule.effect is RuleEffect.PROHIBIT and found and found[0].rule == rule.id:
+            found = [case for case in found if case.rule == rule.id]  # a reason alone may be another rule's
         granted = [case for case in found if case.verdict == "toegestaan" and not case.reason]
         others = [case for case in found if case not in granted]
         chosen = [*granted[:EXAMPLES], *_different(others)]
