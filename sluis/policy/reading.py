@@ -98,7 +98,7 @@ def _index(words: RuleText) -> str:
         for agreement, rule in permits
         for row in _rows([rule], words, page_name=f"{agreement.id}.md")
     ]
-    general = [item for item in bundle.agreements.values() if item.is_general]
+    general = [item for _, item in sorted(bundle.agreements.items()) if item.is_general]
     return page(
         [
             Markdown("# Wie mag wat aan wie sturen, en waarom"),

@@ -184,7 +184,7 @@ class RuleText:
     def _never(self, rule: Rule, agreement: Agreement) -> Markdown:
         """The prohibitions that can meet this permit: the general ones and those of its own agreement."""
         found = []
-        for other in self.bundle.agreements.values():
+        for _, other in sorted(self.bundle.agreements.items()):
             if other.is_general or other.id == agreement.id:
                 page = "" if other.id == agreement.id else f"{other.id}.md"
                 for against in other.rules:
