@@ -53,7 +53,9 @@ def read_traceparent(text: str) -> tuple[str, str]:
         version, trace_id, parent, more = match.groups()
         if version != "ff" and not (version == "00" and more) and int(trace_id, 16) and int(parent, 16):
             return trace_id, parent
-    raise InvalidInput("malformed-request", "not a traceparent of W3C Trace Context", where="traceparent")
+    raise InvalidInput(
+        "malformed-request", "not a traceparent of W3C Trace Context", where="context.traceparent"
+    )
 
 
 def new_span(traceparent: str | None, random: Callable[[int], bytes]) -> Span:

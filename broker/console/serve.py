@@ -30,24 +30,27 @@ class Console:
     def __init__(
         self, app: Starlette, address: str, *, certificate: Path, key: Path, roots: Path, grace: float
     ) -> None:
-        """Bind the address. Raises InvalidInput `malformed-config` when that cannot be."""
+        """Read the TLS files and bind the address. Raises InvalidInput `malformed-config` when that cannot be."""
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=max(1, int(grace)),
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            ssl_ca_certs=str(roots),
+            ssl_cert_reqs=ssl.CERT_REQUIRED,
+        )
+        try:
+            config.load()
+        except OSError:  # an SSLError is one
+            raise InvalidInput("malformed-config", "cannot use the TLS files", where="keys") from None
+        self._server = _Server(config)
         self._listener = _listen(address)
         self.port: int = self._listener.getsockname()[1]
-        self._server = _Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                limit_concurrency=MAX_CONNECTIONS,
-                timeout_graceful_shutdown=max(1, int(grace)),
-                ssl_certfile=certificate,
-                ssl_keyfile=key,
-                ssl_ca_certs=str(roots),
-                ssl_cert_reqs=ssl.CERT_REQUIRED,
-            )
-        )
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -63,10 +66,13 @@ class Console:
 
 
 def _listen(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
+    host, _, number = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     try:
-        family = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, int(port)), family=family)
-    except (OSError, ValueError, OverflowError):
-        raise InvalidInput("malformed-config", "cannot listen on this address", where="http_listen") from None
+        port = int(number)
+        if host and 0 <= port <= 65535:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            return socket.create_server((host, port), family=family)
+    except (OSError, ValueError):
+        pass
+    raise InvalidInput("malformed-config", "cannot listen on this address", where="http_listen")
