@@ -207,4 +207,6 @@ def odrl_profile() -> Json:
         {"uid": term(name), "type": "LeftOperand"} | {"dct:description": {"@value": text, "@language": "en"}}
         for name, text in OPERANDS.items()
     ]
-    return {"@context": [CONTEXT, {"sluis": TERMS}], "@id": PROFILE, "@graph": [*described, *operands]}
+    title = {"@value": "Sluis: legal bases for exchanges between supervisors", "@language": "en"}
+    profile: Json = {"uid": PROFILE, "dct:title": title}
+    return {"@context": [CONTEXT, {"sluis": TERMS}], "@graph": [profile, *described, *operands]}
