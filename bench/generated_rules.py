@@ -49,7 +49,7 @@ CONDITIONS: Mapping[str, Callable[[Random], Json]] = {
 
 def generated_files(count: int, seed: int = 1) -> dict[str, bytes]:
     """Make the files of a bundle of `count` rules."""
-    rng = Random(seed)  # noqa: S311  rules to measure with, not keys
+    rng = Random(seed)
     files = {f"catalog/{sort}.yaml": {sort: words} for sort, words in _catalog().items()}
     prohibitions = count // 5
     general = max(1, prohibitions // 20)
