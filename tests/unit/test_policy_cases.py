@@ -102,7 +102,7 @@ def test_every_prohibition_decides_some_case() -> None:
 
 def test_removing_a_rule_changes_no_case_that_it_does_not_concern() -> None:
     """`failing` looks only at the cases that a rule can concern; here all are decided again."""
-    for removal in [*rules_of(BUNDLE)][::4]:
+    for removal in [*rules_of(BUNDLE)][::12]:
         without = removal.apply(BUNDLE)
         changed = {case.where for case in CASES if run_case(case, without).differences}
         found = {case.where for case in failing(removal, CASES, BUNDLE)}
