@@ -348,7 +348,7 @@ def _duties(duties: Obligations | None) -> Iterator[Markdown]:
         grounds = dutch.series((dutch.DELAY_GROUND[item[-2]] for item in sorted(duties.delay_grounds)), "of")
         lead = "Inlichten mag wachten" if duties.notice is Notice.MUST else "Niet inlichten mag alleen"
         yield text(
-            f"{lead} zolang dat nodig is voor: {grounds} (UAVG artikel 41, eerste lid). "
+            f"{lead} zolang dat nodig en evenredig is voor: {grounds} (UAVG artikel 41, eerste lid). "
             "Een medewerker beslist dat, nooit de computer."
         )
 

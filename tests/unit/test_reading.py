@@ -136,6 +136,13 @@ def test_the_index_has_a_row_for_each_permit_and_leads_to_it() -> None:
         assert all(f"({target})" in "".join(rows) for target in permits)
 
 
+def test_drafts_stand_apart_in_the_index() -> None:
+    permitted, _, drafts = WIDE_PAGES[INDEX].partition("## Wat nog niet mag")
+    assert "proef.md#proef-permit" in permitted
+    assert "proef.md#proef-draft" not in permitted
+    assert "proef.md#proef-draft" in drafts.partition("## Wat nooit mag")[0]
+
+
 def test_every_link_within_the_pages_leads_somewhere() -> None:
     for found in (PAGES, WIDE_PAGES):
         for name, content in found.items():
@@ -181,7 +188,7 @@ def test_the_words_for_every_sort_of_condition() -> None:
         "Een verzoek gaat over ten hoogste 1 persoon of onderneming.",
         "Bewaren: ten hoogste 1 jaar, en ten hoogste 30 dagen nadat het certificaat is vervallen.",
         "De ontvanger licht de betrokkene in, binnen 1 maand.",
-        "Inlichten mag wachten zolang dat nodig is voor: het voorkomen, onderzoeken of vervolgen van strafbare feiten;"
+        "Inlichten mag wachten zolang dat nodig en evenredig is voor: het voorkomen, onderzoeken of vervolgen van strafbare feiten;"
         " of toezicht of inspectie door een overheidsorgaan (UAVG artikel 41, eerste lid).",
     ):
         assert sentence in words, sentence
