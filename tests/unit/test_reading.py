@@ -188,7 +188,8 @@ def test_the_words_for_every_sort_of_condition() -> None:
         "Een verzoek gaat over ten hoogste 1 persoon of onderneming.",
         "Bewaren: ten hoogste 1 jaar, en ten hoogste 30 dagen nadat het certificaat is vervallen.",
         "De ontvanger licht de betrokkene in, binnen 1 maand.",
-        "Inlichten mag wachten zolang dat nodig en evenredig is voor: het voorkomen, onderzoeken of vervolgen van strafbare feiten;"
+        "Inlichten mag wachten zolang dat nodig en evenredig is voor:"
+        " het voorkomen, onderzoeken of vervolgen van strafbare feiten;"
         " of toezicht of inspectie door een overheidsorgaan (UAVG artikel 41, eerste lid).",
     ):
         assert sentence in words, sentence
