@@ -163,6 +163,11 @@ def test_no_value_of_a_request_comes_into_a_record() -> None:
     record = logged(document)
     assert HIDDEN not in json.dumps(record)
     assert record["body"]["adl.core.request"]["resource"]["id"] == "?"
+    padded = logged(changed("resource.id", f"00000000-0000-0000-0000-000{HIDDEN}"))
+    assert padded["body"]["adl.core.request"]["resource"]["id"] == "?"
+    for place in ("resource.properties.subjects", "context.counters.persons_today"):
+        with pytest.raises(InvalidInput):
+            ask(changed(place, int(HIDDEN)))
     unknown = logged(changed("action.name", HIDDEN, document))
     assert HIDDEN not in json.dumps(unknown)
 
