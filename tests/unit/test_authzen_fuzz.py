@@ -5,7 +5,8 @@ import json
 from copy import deepcopy
 from typing import Any
 
-from authzen_samples import EVALUATION, changed, point, validator
+import structlog
+from authzen_samples import EVALUATION, adl_validator, changed, point, records, validator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ trees = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
     max_leaves=25,
 )
+ANSWERS = (validator("access-evaluation-response.json"), validator("access-evaluations-response.json"))
+ADL = adl_validator()
 PLACES = ["subject", "subject.properties", "action", "resource", "resource.properties", "context"]
 PLACES += [
     f"resource.properties.{name}"
@@ -31,21 +34,22 @@ PLACES += ["context.facts.certificate_valid", "context.claims.provision", "evalu
 
 
 def check_any(body: bytes) -> None:
-    for call, schema in (
-        (point().evaluation, "access-evaluation-response.json"),
-        (point().evaluations, "access-evaluation-response.json"),
-    ):
-        try:
-            answer = call(body)
-        except InvalidInput as error:
-            said = str(error)
-        else:
-            said = ""
-            name = "access-evaluations-response.json" if "evaluations" in answer else schema
-            assert validator(name).is_valid(answer)
-            assert SECRET not in json.dumps(answer)
-            assert codes_of_defects(answer) == []
+    for call in (point().evaluation, point().evaluations):
+        said = ""
+        with structlog.testing.capture_logs() as captured:
+            try:
+                answer = call(body)
+            except InvalidInput as error:
+                said = str(error)
+            else:
+                assert ANSWERS["evaluations" in answer].is_valid(answer)
+                assert SECRET not in json.dumps(answer)
+                assert codes_of_defects(answer) == []
         assert SECRET not in said
+        assert len(records(captured)) == (not said)
+        for record in records(captured):
+            assert ADL.is_valid(record)
+            assert SECRET not in json.dumps(record)
 
 
 def codes_of_defects(answer: dict[str, Any]) -> list[str]:
