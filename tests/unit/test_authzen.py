@@ -17,7 +17,7 @@ from authzen_samples import (
     published,
     validator,
 )
-from decide_samples import BUNDLE, FINE
+from decide_samples import BUNDLE, FINE, NLA
 
 from broker.console.asked import MAX_EVALUATIONS, MAX_MEMBERS, read_evaluation
 from broker.decide.engine import decide
@@ -27,6 +27,7 @@ from sluis.errors import InvalidInput
 from sluis.policy.iris import activity_iri, rule_iri
 
 RESOURCE = "resource.properties"
+WHOLE = json.dumps(EVALUATION).encode()
 
 
 def codes(answer: dict[str, Any]) -> list[str]:
@@ -157,13 +158,13 @@ def test_a_wrong_type_is_refused_with_its_place(path: str, value: object) -> Non
         b"null",
         b'"text"',
         b"\xff\xfe{\x00}\x00",
-        b'{"subject": {}, "subject": {}}',
-        b'{"context": {"a": NaN}}',
-        b'{"a": 1e400, "b": Infinity}',
+        WHOLE[:-1] + b', "mim": 1, "mim": 2}',
+        WHOLE[:-1] + b', "mim": NaN}',
+        WHOLE[:-1] + b', "mim": [-Infinity]}',
         b"[" * 200_000,
         b'{"a":' * 100_000,
         b'{"n": ' + b"9" * 100_000 + b"}",
-        json.dumps(EVALUATION).encode() + b"{}",
+        WHOLE + b"{}",
         json.dumps(EVALUATION).encode("utf-16"),
     ],
 )
@@ -200,6 +201,15 @@ def test_the_processing_activity_can_name_the_agreement() -> None:
     own = {"processing_activity_id": "https://inspectorate.example/register/7"}
     assert ask(changed("action.properties", own)) == ask(EVALUATION)
     assert codes(ask(changed("action.properties", own, without)))[0] == "UNKNOWN_AGREEMENT"
+
+
+def test_what_was_supposed_is_named_in_words_of_the_catalogue_alone() -> None:
+    document = changed("context.claims", {"999990019": "x", "provision": "WML 7"})
+    document["context"]["facts"]["999990020"] = {"state": "proven", "source": "x"}
+    document["context"]["counters"] = {"999990021": 1}
+    answer = ask(document)
+    assert answer["context"]["supposed"] == ["certificate_valid", "provision"]
+    assert "99999" not in json.dumps(answer)
 
 
 def test_a_change_of_rules_is_seen_at_once() -> None:
@@ -270,6 +280,8 @@ def test_top_level_members_are_defaults() -> None:
     assert decisions(ask_batch(batch(no_facts, **shared))) == [False]
     properties = {"resource": {"properties": EVALUATION["resource"]["properties"]}}
     assert decisions(ask_batch(batch(properties, **EVALUATION))) == [True]
+    roleless = {"subject": {"type": "party", "id": NLA.oin}}
+    assert decisions(ask_batch(batch(roleless, **EVALUATION))) == [False]
     kind = {"resource": {"properties": {"kind": "FINE_IMPOSED"}}}
     assert decisions(ask_batch(batch(kind, **EVALUATION))) == [False]
 

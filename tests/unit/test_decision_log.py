@@ -19,6 +19,7 @@ from authzen_samples import (
     ask,
     changed,
     logged,
+    point,
     records,
 )
 from decide_samples import BUNDLE, FINE, NLA, SNA
@@ -130,8 +131,17 @@ def test_a_batch_leaves_one_record_of_all_that_was_evaluated(valid: Any) -> None
 
 
 def test_a_batch_under_two_agreements_names_no_single_processing_activity(valid: Any) -> None:
-    other = changed("resource.properties.agreement", "no-such")
-    record = logged({"evaluations": [EVALUATION, other, {}]}, batch=True)
+    twin = BUNDLE.agreements["waadi-14b"].model_copy(update={"id": "twin"})
+    bundle = BUNDLE.with_agreements({**BUNDLE.agreements, "twin": twin})
+    other = changed("resource.properties.agreement", "twin")
+    with structlog.testing.capture_logs() as captured:
+        body = json.dumps({"evaluations": [EVALUATION, other]}).encode()
+        answer = point(current=lambda: bundle).evaluations(body)
+    assert [item["context"]["processing_activity_id"] for item in answer["evaluations"]] == [
+        activity_iri("waadi-14b"),
+        activity_iri("twin"),
+    ]
+    [record] = records(captured)
     assert valid(record)
     assert "dpl.core.processing_activity_id" not in record["attributes"]
 
