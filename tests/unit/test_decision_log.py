@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """ADL records: of every AuthZEN call one, of every decided log entry one, and neither with a value in it."""
 
+import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from decide_samples import BUNDLE, FINE, NLA, SNA
 from broker.decide.engine import decide
 from broker.record import exchange_record
 from sluis import __version__
+from sluis.cli.audit_adl import Export
 from sluis.decision_log import entry_record, entry_span, new_span, read_traceparent
 from sluis.errors import InvalidInput
 from sluis.policy.iris import activity_iri
@@ -286,3 +288,36 @@ def test_the_entries_of_one_exchange_share_a_trace_and_each_has_a_span() -> None
     assert record["parent_span_id"] == push.span_id != record["span_id"]
     assert entry_span(ENTRY) == push
     assert ENTRY["nonce"] not in str(record)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "written"),
+    [
+        (None, None, [0, 1, 2]),
+        ("2026-11-24", None, [1, 2]),
+        (None, "2026-11-24", [0, 1]),
+        ("2026-11-24", "2026-11-24", [1]),
+        (None, "9999-12-31", [0, 1, 2]),
+        ("2026-11-26", None, []),
+    ],
+)
+def test_an_export_counts_days_in_amsterdam(first: str | None, last: str | None, written: list[int]) -> None:
+    out = io.StringIO()
+    days = (datetime.fromisoformat(day) if day else None for day in (first, last))
+    export = Export(out, ORIGIN, *days)
+    for index, time in enumerate(("23T22:59:59.999", "23T23:00:00.000", "24T23:00:00.000")):
+        export.add(index, {**ENTRY, "time": f"2026-11-{time}Z"})
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["attributes"]["sluis.log.index"] for line in lines] == written
+    assert export.written == len(written)
+
+
+def test_an_export_ties_a_release_to_its_push() -> None:
+    out = io.StringIO()
+    export = Export(out, ORIGIN, None, None)
+    export.add(4, ENTRY)
+    export.add(5, {"operation": "log.read", "nonce": "2" * 32, "time": ENTRY["time"]})
+    export.add(6, {**ENTRY, "operation": "signal.release", "nonce": "1" * 32, "previous": 4})
+    push, release = (json.loads(line) for line in out.getvalue().splitlines())
+    assert (release["trace_id"], release["parent_span_id"]) == (push["trace_id"], push["span_id"])
+    assert "parent_span_id" not in push
