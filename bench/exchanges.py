@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Exchanges to decide, made from the rules themselves: what each permit permits, and each way to be refused.
 
-    permit        all conditions of a permit met, up to ten of its fields
-    partial       the same, with two fields that it does not list
-    strict        the same, all or nothing
-    unmet         one condition not met
-    no-rule       sender and recipient change places
-    not-in-force  a day before any rule
-    prohibited    what a prohibition is about
-    unknown-word  a field that is not in the catalogue
-    category      a field declared as of another category
-    malformed     a claim in another form than the catalogue prescribes
+permit        all conditions of a permit met, up to ten of its fields
+partial       the same, with two fields that it does not list
+strict        the same, all or nothing
+unmet         one condition not met
+no-rule       sender and recipient change places
+not-in-force  a day before any rule
+prohibited    what a prohibition is about
+unknown-word  a field that is not in the catalogue
+category      a field declared as of another category
+malformed     a claim in another form than the catalogue prescribes
 """
 
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ LONG_AGO = datetime(2001, 1, 1, 12, tzinfo=UTC)
 
 def exchanges(bundle: Bundle, count: int, seed: int = 1) -> list[Request]:
     """Make requests, in the proportions of `MIX`, over all rules in turn."""
-    rng = Random(seed)  # noqa: S311  exchanges to measure with, not keys
+    rng = Random(seed)
     deciding = [
         (agreement.id, rule)
         for agreement in bundle.agreements.values()
@@ -211,7 +211,9 @@ def _prohibited(bundle: Bundle, rule: Rule, request: Request, rng: Random) -> Re
     """The request turned into what a prohibition is about, as far as it says."""
     catalog = bundle.catalog
     named = [
-        name for name, spec in catalog.fields.items() if name in rule.fields or spec.category in rule.categories
+        name
+        for name, spec in catalog.fields.items()
+        if name in rule.fields or spec.category in rule.categories
     ]
     present = dict(request.fields)
     extra = tuple((name, catalog.fields[name].category.value) for name in named if name not in present)
