@@ -185,7 +185,7 @@ def _prohibition(rng: Random, name: str) -> Json:
     if sort < 0.2:
         rule["categories"] = _some(rng, sorted(NEVER.values()), 2)
     elif sort < 0.9:
-        rule["fields"] = _some(rng, PLAIN + PERSONAL, 4)
+        rule["fields"] = _some(rng, PLAIN + PERSONAL, 2)
     else:  # the whole exchange, of few: otherwise nothing would be left to permit
         rule |= {"sender_roles": _some(rng, PUBLIC, 1), "kinds": _some(rng, KINDS, 1)}
     return rule

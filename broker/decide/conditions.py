@@ -5,7 +5,6 @@ What is missing, malformed, or vouched for by the wrong party is unknown, and th
 A condition is compiled once, to a pure function of the request and the day in Amsterdam.
 """
 
-import calendar
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from functools import partial
@@ -202,9 +201,12 @@ def _counted(condition: CountedAtMost, request: Request, today: date) -> FactSta
 
 
 def _years_later(day: date, years: int) -> date:
-    """The last day of a period of years.
+    """The last day of a period of years. Raises ValueError after the year 9999.
 
     Regulation (EEC, Euratom) 1182/71, article 3(2)(c): where the last month lacks the day, its last day.
     """
     year = day.year + years
-    return date(year, day.month, min(day.day, calendar.monthrange(year, day.month)[1]))
+    try:
+        return day.replace(year=year)
+    except ValueError:
+        return date(year, 2, 28)  # only 29 February can be lacking; no year after 9999 exists

@@ -54,8 +54,9 @@ def _decide(request: Request, bundle: Bundle) -> Decision:
         return _deny(request, bundle, [Reason(rule.code) for rule in whole], whole)
     names = {name for name, _ in request.fields}
     # A prohibition of fields that nobody asks for cannot change the outcome, so it is not asked.
-    concerned = [rule for rule in slot.partial if not rule.fields.isdisjoint(names)]
-    partial = [rule for rule in concerned if _applies(rule, request, today)]
+    partial = [
+        rule for rule in slot.partial if not rule.fields.isdisjoint(names) and _applies(rule, request, today)
+    ]
     matching = [rule for rule in slot.permits if _matches(rule, request, today)]
     if not matching:
         return _deny_unmatched(request, bundle, slot, partial, today)
@@ -67,11 +68,11 @@ def _decide(request: Request, bundle: Bundle) -> Decision:
 def unknown_words(request: Request, bundle: Bundle) -> list[Reason]:
     """Reasons name positions, never the word: an unknown word may be anything, also a number of a person."""
     catalog = bundle.catalog
-    reasons = [
-        Reason("UNKNOWN_PARTY", {"party": which})
-        for which, party in (("sender", request.sender), ("recipient", request.recipient))
-        if not _is_known(party, catalog)
-    ]
+    reasons: list[Reason] = []
+    if not _is_known(request.sender, catalog):
+        reasons.append(Reason("UNKNOWN_PARTY", {"party": "sender"}))
+    if not _is_known(request.recipient, catalog):
+        reasons.append(Reason("UNKNOWN_PARTY", {"party": "recipient"}))
     agreement = bundle.agreements.get(request.agreement)
     if agreement is None or agreement.is_general:
         reasons.append(Reason("UNKNOWN_AGREEMENT"))
