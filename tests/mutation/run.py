@@ -23,6 +23,7 @@ TESTS = (
     "tests/unit/test_conditions.py",
     "tests/unit/test_working_days.py",
     "tests/unit/test_decide.py",
+    "tests/unit/test_decide_reasons.py",
     "tests/unit/test_decide_properties.py",
 )
 SECONDS = 120
