@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.mutation.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("broker", "sluis", "policies", "tests", "pyproject.toml")
+LINKED = ("sluis", "policies", "tests", "pyproject.toml")
 TESTS = (
     "tests/unit/test_conditions.py",
     "tests/unit/test_working_days.py",
@@ -43,11 +43,9 @@ def survives(mutant: Mutant | None) -> bool:
     """Whether all tests pass with the mistake; without one, whether they pass at all."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        for name in COPIED:
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(ROOT / name, copy / name)
+        shutil.copytree(ROOT / "broker", copy / "broker")
+        for name in LINKED:
+            (copy / name).symlink_to(ROOT / name)
         if mutant is not None:
             (copy / "broker" / "decide" / f"{mutant.module}.py").write_text(mutated(mutant), "utf-8")
         command = [
