@@ -5,7 +5,7 @@
        delivery, epoch, pseudonym(16), u64 created_at_ms, u64 expires_at_ms,
        previous_signal_id (16 bytes, or empty), lp(name1, value1, name2, value2, ...))
 
-Claims are sorted by name. Bytes that `Header.encode` would not write are refused.
+Claims are sorted by name, at most 32 of them. Bytes that `Header.encode` would not write are refused.
 Whether parties, kinds and claims exist in the catalogue is for the rules, not for this module.
 """
 
@@ -24,6 +24,7 @@ from sluis.sealing_keys import Suite
 
 LABEL = "sluis/v1/header"
 MAX_HEADER = 8 * 1024
+MAX_CLAIMS = 32
 MAX_CLAIM_VALUE = 200
 MAX_TIME_MS = 253_402_300_799_999  # the last millisecond of the year 9999
 PSEUDONYM_SIZE = 16
@@ -163,6 +164,8 @@ def _check_uuid7(value: UUID) -> None:
 
 
 def _check_claims(claims: Mapping[str, str]) -> None:
+    if len(claims) > MAX_CLAIMS:
+        raise InvalidInput("malformed-request", f"a header has at most {MAX_CLAIMS} claims")
     for name, value in claims.items():
         if not _NAME.fullmatch(name):
             raise InvalidInput("malformed-request", "a claim's name is not 1 to 64 characters of [a-z0-9_]")

@@ -5,9 +5,10 @@ What is missing, malformed, or vouched for by the wrong party is unknown, and th
 A condition is compiled once, to a pure function of the request and the day in Amsterdam.
 """
 
-import calendar
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import partial
+from types import MappingProxyType
 from typing import TypeAlias
 
 from broker.decide.model import FactState, Reason, Request
@@ -34,24 +35,23 @@ from sluis.policy.schema import read_date
 
 Check: TypeAlias = Callable[[Request, date], FactState]
 
-_OPPOSITE = {
-    FactState.PROVEN: FactState.DISPROVEN,
-    FactState.DISPROVEN: FactState.PROVEN,
-    FactState.UNKNOWN: FactState.UNKNOWN,
-}
+# A member of an enumeration is looked up slowly; these are asked for in every condition.
+PROVEN, DISPROVEN, UNKNOWN = FactState.PROVEN, FactState.DISPROVEN, FactState.UNKNOWN
+
+_OPPOSITE = {PROVEN: DISPROVEN, DISPROVEN: PROVEN, UNKNOWN: UNKNOWN}
 
 
 def compile_condition(condition: Condition, catalog: Catalog) -> Check:
     """Make the function that evaluates a condition. Raises Defect for a sort that the engine does not know."""
     match condition:
         case ClaimListed():
-            return lambda request, today: _listed(condition, request)
+            return partial(_listed, condition)
         case NotOlder():
-            return lambda request, today: _recent(condition, request, today)
+            return partial(_recent, condition)
         case NotPassed():
-            return lambda request, today: _not_passed(condition, request, today)
+            return partial(_not_passed, condition)
         case WorkingDaysPassed():
-            return lambda request, today: _working_days(condition, request, today)
+            return partial(_working_days, condition)
         case FactProven():
             return _compile_fact(condition.fact, catalog)
         case FactMissing():
@@ -60,17 +60,14 @@ def compile_condition(condition: Condition, catalog: Catalog) -> Check:
         case SameParty():
             return lambda request, today: _truth(request.sender.oin == request.recipient.oin)
         case DeliveryIs():
-            return lambda request, today: _truth(
-                request.operation is not Operation.PUSH or request.delivery == condition.delivery
-            )
+            return partial(_delivered, condition)
         case InPartnership():
-            return lambda request, today: _in_partnership(
-                condition, catalog.partnerships.get(request.claims.get("partnership", "")), request, today
-            )
+            return partial(_in_partnership, condition, catalog.partnerships)
         case CountedAtMost():
-            return lambda request, today: _counted(condition, request)
+            return partial(_counted, condition)
         case SubjectsAtMost():
-            return lambda request, today: _truth(request.subjects <= condition.subjects_at_most)
+            most = condition.subjects_at_most
+            return lambda request, today: _truth(request.subjects <= most)
     raise Defect("defect", "a condition of a sort that the engine does not know")
 
 
@@ -92,42 +89,45 @@ def unmet(condition: Condition, state: FactState) -> Reason:
             params |= {"counter": condition.counter, "most": str(condition.at_most)}
         case SubjectsAtMost():
             params |= {"most": str(condition.subjects_at_most)}
-    return Reason(condition.otherwise, params)
+    return Reason(condition.otherwise, MappingProxyType(params))
 
 
 def _truth(value: bool) -> FactState:
-    return FactState.PROVEN if value else FactState.DISPROVEN
+    return PROVEN if value else DISPROVEN
 
 
-def _listed(condition: ClaimListed, request: Request) -> FactState:
+def _listed(condition: ClaimListed, request: Request, today: date) -> FactState:
     value = request.claims.get(condition.claim)
-    return FactState.UNKNOWN if value is None else _truth(value in condition.one_of)
+    return UNKNOWN if value is None else _truth(value in condition.one_of)
 
 
 def _compile_fact(name: str, catalog: Catalog) -> Check:
     spec = catalog.facts[name]
     if isinstance(spec, RegisterFact):
-        return lambda request, today: _registered(name, spec, request)
+        return partial(_registered, name, spec)
     if isinstance(spec, StatedFact):
-        return lambda request, today: _stated(name, spec, request)
+        return partial(_stated, name, spec)
     raise Defect("defect", "a counter is no fact")
 
 
-def _registered(name: str, spec: RegisterFact, request: Request) -> FactState:
+def _registered(name: str, spec: RegisterFact, request: Request, today: date) -> FactState:
     fact = request.facts.get(name)
     if fact is None or fact.source != spec.source:
-        return FactState.UNKNOWN
+        return UNKNOWN
     if fact.asserter is None or fact.asserter.role != spec.owner_role:
-        return FactState.UNKNOWN
+        return UNKNOWN
     return fact.state
 
 
-def _stated(name: str, spec: StatedFact, request: Request) -> FactState:
+def _stated(name: str, spec: StatedFact, request: Request, today: date) -> FactState:
     """Proven by enough different persons of the sender; what does not count proves nothing, nor the contrary."""
+    text = request.claims.get(name)
+    if text is None:
+        return UNKNOWN
     try:
-        statements = parse_statements(request.claims.get(name, ""))
+        statements = parse_statements(text)
     except InvalidInput:
-        return FactState.UNKNOWN
+        return UNKNOWN
     persons = {
         statement.person
         for statement in statements
@@ -136,12 +136,15 @@ def _stated(name: str, spec: StatedFact, request: Request) -> FactState:
         and statement.reason in spec.reasons
         and timedelta() <= request.at - statement.at <= timedelta(days=spec.valid_days)
     }
-    return FactState.PROVEN if len(persons) >= spec.persons else FactState.UNKNOWN
+    return PROVEN if len(persons) >= spec.persons else UNKNOWN
 
 
 def _claimed_day(claim: str, request: Request) -> date | None:
+    text = request.claims.get(claim)
+    if text is None:
+        return None
     try:
-        return read_date(request.claims.get(claim, ""))
+        return read_date(text)
     except ValueError:
         return None
 
@@ -149,32 +152,34 @@ def _claimed_day(claim: str, request: Request) -> date | None:
 def _recent(condition: NotOlder, request: Request, today: date) -> FactState:
     claimed = _claimed_day(condition.claim, request)
     if claimed is None or claimed > today:
-        return FactState.UNKNOWN  # what has not happened yet proves nothing
+        return UNKNOWN  # what has not happened yet proves nothing
     try:
         return _truth(today <= _years_later(claimed, condition.not_older_than_years))
     except ValueError:  # the term ends after the year 9999
-        return FactState.UNKNOWN
+        return UNKNOWN
 
 
 def _not_passed(condition: NotPassed, request: Request, today: date) -> FactState:
     claimed = _claimed_day(condition.claim, request)
-    return FactState.UNKNOWN if claimed is None else _truth(today <= claimed)
+    return UNKNOWN if claimed is None else _truth(today <= claimed)
 
 
 def _working_days(condition: WorkingDaysPassed, request: Request, today: date) -> FactState:
     claimed = _claimed_day(condition.claim, request)
     if claimed is None or claimed > today:
-        return FactState.UNKNOWN
+        return UNKNOWN
     return _truth(working_days_between(claimed, today) >= condition.working_days_passed)
 
 
 def _in_partnership(
-    condition: InPartnership, partnership: Partnership | None, request: Request, today: date
+    condition: InPartnership, known: Mapping[str, Partnership], request: Request, today: date
 ) -> FactState:
-    if "partnership" not in request.claims:
-        return FactState.UNKNOWN
-    if partnership is None or request.claims["partnership"] not in condition.partnership:
-        return FactState.DISPROVEN
+    claimed = request.claims.get("partnership")
+    if claimed is None:
+        return UNKNOWN
+    partnership = known.get(claimed)
+    if partnership is None or claimed not in condition.partnership:
+        return DISPROVEN
     stands = partnership.valid_from <= today and (
         partnership.valid_until is None or today <= partnership.valid_until
     )
@@ -186,15 +191,22 @@ def _in_partnership(
     )
 
 
-def _counted(condition: CountedAtMost, request: Request) -> FactState:
+def _delivered(condition: DeliveryIs, request: Request, today: date) -> FactState:
+    return _truth(request.operation is not Operation.PUSH or request.delivery == condition.delivery)
+
+
+def _counted(condition: CountedAtMost, request: Request, today: date) -> FactState:
     before = request.counters.get(condition.counter)
-    return FactState.UNKNOWN if before is None else _truth(before + request.subjects <= condition.at_most)
+    return UNKNOWN if before is None else _truth(before + request.subjects <= condition.at_most)
 
 
 def _years_later(day: date, years: int) -> date:
-    """The last day of a period of years.
+    """The last day of a period of years. Raises ValueError after the year 9999.
 
     Regulation (EEC, Euratom) 1182/71, article 3(2)(c): where the last month lacks the day, its last day.
     """
     year = day.year + years
-    return date(year, day.month, min(day.day, calendar.monthrange(year, day.month)[1]))
+    try:
+        return day.replace(year=year)
+    except ValueError:
+        return date(year, 2, 28)  # only 29 February can be lacking; no year after 9999 exists

@@ -3,31 +3,41 @@
 
 A slot is (agreement, operation, sender's role, recipient's role, kind, purpose) between two days on which any
 rule begins or ends: within it the same rules stand, and only their conditions and the fields differ. Slots are
-kept in the bundle's memo; there are as many as sorts of requests that were ever decided, all of known words.
+kept in the bundle's memo, all of known words and at most `MAX_SLOTS`: who tries every sort of request there is
+makes the broker gather rules again, and takes no more memory.
 """
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from broker.decide.conditions import Check, compile_condition
-from broker.decide.model import Request, RuleRef
+from broker.decide.conditions import Check, compile_condition, unmet
+from broker.decide.model import FactState, Reason, Request, RuleRef, Withheld
+from broker.decide.obligations import strictest
 from sluis.policy.bundle import Bundle
 from sluis.policy.conditions import Condition, CountedAtMost
 from sluis.policy.rules import Agreement, Obligations, Rule, RuleEffect, Status
 
+MAX_SLOTS = 20_000
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compiled:
-    """A rule, ready to be asked. `fields` of a prohibition are all fields that it withholds."""
+    """A rule, ready to be asked. `fields` of a prohibition are all fields that it withholds;
+    `lacks` are the reasons that each condition gives when it is not proven; `duties` are those of a permit alone.
+    """
 
     rule: Rule
     ref: RuleRef
     fields: frozenset[str]
+    withholds: Mapping[str, Withheld]
     checks: tuple[tuple[Condition, Check], ...]
+    lacks: tuple[Mapping[FactState, Reason], ...]
     code: str
     assumed: bool
     obligations: Obligations | None
+    duties: Mapping[str, str]
     counters: tuple[str, ...]
 
 
@@ -53,9 +63,12 @@ def slot_of(request: Request, bundle: Bundle, today: date) -> Slot:
         request.purpose,
         bisect_right(bundle.turns, today),
     )
-    slot: Slot | None = bundle.memo.get(key)
+    slots: dict[object, Slot] = bundle.memo.setdefault("slots", {})
+    slot = slots.get(key)
     if slot is None:
-        slot = bundle.memo[key] = _fill(request, bundle, today)
+        if len(slots) >= MAX_SLOTS:
+            slots.clear()
+        slot = slots[key] = _fill(request, bundle, today)
     return slot
 
 
@@ -71,16 +84,24 @@ def compiled(rule: Rule, bundle: Bundle) -> Compiled:
 def _compile(rule: Rule, bundle: Bundle) -> Compiled:
     catalog = bundle.catalog
     named = {name for name, spec in catalog.fields.items() if spec.category in rule.categories}
+    fields = rule.fields | named
+    prohibits = rule.effect is RuleEffect.PROHIBIT
     return Compiled(
         rule=rule,
         ref=RuleRef(
             id=rule.id, status=rule.status.value, basis=tuple(basis.citation for basis in rule.legal_basis)
         ),
-        fields=rule.fields | named,
+        fields=fields,
+        withholds={name: Withheld(name, rule.code or "", rule.id) for name in fields if prohibits},
         checks=tuple((item, compile_condition(item, catalog)) for item in rule.conditions),
+        lacks=tuple(
+            {state: unmet(item, state) for state in (FactState.UNKNOWN, FactState.DISPROVEN)}
+            for item in rule.conditions
+        ),
         code=rule.code or "",
         assumed=rule.status is Status.ASSUMED,
         obligations=rule.obligations,
+        duties=strictest([rule.obligations]) if rule.obligations else {},
         counters=tuple(item.counter for item in rule.conditions if isinstance(item, CountedAtMost)),
     )
 

@@ -6,6 +6,7 @@ birthday is celebrated, 5 May, Ascension Day, Whit Monday, and both days of Chri
 equates with these (third paragraph), such as the Friday after Ascension Day; decrees are known up to 2028.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
@@ -36,13 +37,25 @@ def working_days_between(earlier: date, later: date) -> int:
 
     A term of ten working days after a decision on day 0 has passed on the first day for which this is ten.
     """
-    last = earlier + timedelta(days=min((later - earlier).days, LONGEST))
-    day = earlier + timedelta(days=1)
-    count = 0
-    while day < last:
-        count += is_working_day(day)
-        day += timedelta(days=1)
-    return count
+    first = earlier.toordinal() + 1
+    end = min(later.toordinal(), earlier.toordinal() + LONGEST)
+    if first >= end:
+        return 0
+    years = range(earlier.year, date.fromordinal(end - 1).year + 1)
+    closed = sum(bisect_left(days, end) - bisect_left(days, first) for days in map(_closed_weekdays, years))
+    return _weekdays_before(end) - _weekdays_before(first) - closed
+
+
+def _weekdays_before(ordinal: int) -> int:
+    """How many days from Monday to Friday precede a day; the first day of the calendar was a Monday."""
+    weeks, days = divmod(ordinal - 1, 7)
+    return 5 * weeks + min(days, 5)
+
+
+@lru_cache(maxsize=64)
+def _closed_weekdays(year: int) -> tuple[int, ...]:
+    """The public holidays from Monday to Friday, as ordinals in order."""
+    return tuple(sorted(day.toordinal() for day in holidays(year) if day.weekday() <= FRIDAY))
 
 
 def is_working_day(day: date) -> bool:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -177,7 +178,11 @@ class ClaimSpec(Labelled):
             return is_date(value)
         if self.type == "choice":
             return value in (self.values or ())
-        return re.fullmatch(self.pattern or TERM, value, re.ASCII) is not None
+        return self._form.fullmatch(value) is not None
+
+    @cached_property
+    def _form(self) -> re.Pattern[str]:
+        return re.compile(self.pattern or TERM, re.ASCII)
 
     def expected(self, fields: Mapping[str, str]) -> str:
         """The value due, from the sealed fields. Raises InvalidInput `column-missing`."""
@@ -269,7 +274,9 @@ def read_catalog(documents: Mapping[str, Document]) -> Catalog:
     stated = {name: fact for name, fact in facts.items() if isinstance(fact, StatedFact)}
     if both := stated.keys() & claims.keys():
         name = min(both)
-        raise documents["claims"].refusal(f"`{name}` is the name of a fact too", ("claims", name))
+        raise documents["claims"].refusal(
+            f"`{name}` is the name of a fact too; rename one of them", ("claims", name)
+        )
     catalog = Catalog(
         roles=read(documents["roles"], _Roles).roles,
         functions=read(documents["functions"], _Functions).functions,
@@ -292,29 +299,34 @@ def _check_roles(catalog: Catalog, documents: Mapping[str, Document]) -> None:
     for name, partnership in catalog.partnerships.items():
         if strange := partnership.roles - catalog.roles.keys():
             raise documents["partnerships"].refusal(
-                f"the role `{min(strange)}` is not in the catalogue", ("partnerships", name, "roles")
+                f"the role `{min(strange)}` is not in the catalogue; correct it, or add it to catalog/roles.yaml",
+                ("partnerships", name, "roles"),
             )
         if partnership.valid_until is not None and partnership.valid_until < partnership.valid_from:
             raise documents["partnerships"].refusal(
-                f"the partnership `{name}` ends before it begins", ("partnerships", name)
+                f"the partnership `{name}` ends before it begins; correct a date", ("partnerships", name)
             )
     listed = [("roles", name, role.oins) for name, role in catalog.roles.items()]
     listed += [("partnerships", name, item.oins) for name, item in catalog.partnerships.items()]
     for sort, name, oins in listed:
         for oin in sorted(oins or ()):
             if not _OIN.fullmatch(oin):
-                raise documents[sort].refusal(f"`{oin}` is not an OIN of 20 digits", (sort, name, "oins"))
+                raise documents[sort].refusal(
+                    f"`{oin}` is not an OIN; write its 20 digits", (sort, name, "oins")
+                )
 
 
 def _check_facts(catalog: Catalog, documents: Mapping[str, Document]) -> None:
     for name, fact in catalog.facts.items():
         if isinstance(fact, RegisterFact) and fact.owner_role not in catalog.roles:
             raise documents["facts"].refusal(
-                f"the role `{fact.owner_role}` is not in the catalogue", ("facts", name, "owner_role")
+                f"the role `{fact.owner_role}` is not in the catalogue; correct it, or add it to catalog/roles.yaml",
+                ("facts", name, "owner_role"),
             )
         if isinstance(fact, StatedFact) and (strange := fact.functions - catalog.functions.keys()):
             raise documents["facts"].refusal(
-                f"the function `{min(strange)}` is not in the catalogue", ("facts", name, "functions")
+                f"the function `{min(strange)}` is not in the catalogue; correct or add it (catalog/functions.yaml)",
+                ("facts", name, "functions"),
             )
 
 
@@ -323,7 +335,8 @@ def _check_claims(catalog: Catalog, documents: Mapping[str, Document]) -> None:
         for field in claim.equals:
             if field not in catalog.fields:
                 raise documents["claims"].refusal(
-                    f"the field `{field}` is not in the catalogue", ("claims", name, "equals")
+                    f"the field `{field}` is not in the catalogue; correct it, or add it to catalog/fields.yaml",
+                    ("claims", name, "equals"),
                 )
         if (claim.type == "partnership") != (name == "partnership"):
             raise documents["claims"].refusal(
@@ -333,7 +346,7 @@ def _check_claims(catalog: Catalog, documents: Mapping[str, Document]) -> None:
 
 def _check_reasons(catalog: Catalog, documents: Mapping[str, Document]) -> None:
     if missing := ENGINE_CODES - catalog.reasons.keys():
-        raise documents["reasons"].refusal(f"the reason `{min(missing)}` has no text", ("reasons",))
+        raise documents["reasons"].refusal(f"the reason `{min(missing)}` has no text; add it", ("reasons",))
 
 
 def _check_laws(catalog: Catalog, documents: Mapping[str, Document]) -> None:
@@ -341,7 +354,7 @@ def _check_laws(catalog: Catalog, documents: Mapping[str, Document]) -> None:
         for index, version in enumerate(law.articles):
             if version.valid_until is not None and version.valid_until < version.valid_from:
                 raise documents["laws"].refusal(
-                    f"article {version.article} of `{name}` ends before it begins",
+                    f"article {version.article} of `{name}` ends before it begins; correct a date",
                     ("laws", name, "articles", index),
                 )
 

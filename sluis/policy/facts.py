@@ -15,7 +15,8 @@ The person is a reference that only the organisation can resolve, never a name.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Discriminator, Field, Tag
@@ -25,7 +26,7 @@ from sluis.policy.schema import Code, Labelled, Term, Terms, WholeNumber
 
 _STATEMENT = re.compile(
     r"(?P<person>[A-Za-z0-9-]{1,12})@(?P<organisation>[0-9]{20});(?P<function>[a-z][a-z-]{1,19});"
-    r"(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}Z);(?P<reason>[A-Z][A-Z_]{2,23})",
+    r"(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}Z);(?P<reason>[A-Z][A-Z_]{2,23})",
     re.ASCII,
 )
 
@@ -47,22 +48,22 @@ class Statement:
         if match is None:
             raise InvalidInput("malformed-request", "a statement is person@oin;function;time;REASON")
         try:
-            at = datetime.strptime(match["at"], "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
+            at = datetime.fromisoformat(match["at"])
         except ValueError:
             raise InvalidInput("malformed-request", "the time of a statement does not exist") from None
-        named = match.groupdict()
         return cls(
-            person=named["person"],
-            organisation=named["organisation"],
-            function=named["function"],
+            person=match["person"],
+            organisation=match["organisation"],
+            function=match["function"],
             at=at,
-            reason=named["reason"],
+            reason=match["reason"],
         )
 
     def __str__(self) -> str:
         return f"{self.person}@{self.organisation};{self.function};{self.at:%Y-%m-%dT%H:%M}Z;{self.reason}"
 
 
+@lru_cache(maxsize=64)  # one decision asks for the same statements several times
 def parse_statements(text: str) -> tuple[Statement, ...]:
     """Read one or two statements. Raises InvalidInput `malformed-request`."""
     parts = text.split(",")

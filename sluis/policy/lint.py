@@ -13,7 +13,7 @@
     a permit in a general agreement                (it may only prohibit)
     permits that can apply together, one demanding notice and one forbidding it
 
-Every refusal is InvalidInput `malformed-rule` with file and line.
+Every refusal is InvalidInput `malformed-rule` with file, line, term and the way to mend it.
 """
 
 from collections.abc import Collection, Mapping
@@ -66,10 +66,13 @@ def check_agreements(
         places = [_Place(documents[name], index, rule) for index, rule in enumerate(agreement.rules)]
         for place in places:
             if place.rule.id in seen:
-                raise place.refuse("this id is used twice", "id")
+                raise place.refuse("this id is used twice; give one of the two rules another", "id")
             seen.add(place.rule.id)
             if agreement.is_general and place.rule.effect is RuleEffect.PERMIT:
-                raise place.refuse("an agreement for every agreement may only prohibit", "effect")
+                raise place.refuse(
+                    "an agreement for every agreement may only prohibit; put the permit in one of its own",
+                    "effect",
+                )
             _check_words(place, catalog)
             _check_conditions(place, catalog)
             _check_bases(place, catalog)
@@ -90,7 +93,7 @@ def _check_words(place: _Place, catalog: Catalog) -> None:
     for key, (used, known) in words.items():
         for word in sorted(used):
             if word not in known:
-                raise place.refuse(f"`{word}` is not in the catalogue of {_SORT[key]}", key)
+                raise place.refuse(_unknown(word, _SORT[key]), key)
 
 
 _SORT = {
@@ -103,13 +106,24 @@ _SORT = {
 }
 
 
+# The keys that go with each type of claim.
+_USE = {
+    "provision": "use `one_of`",
+    "choice": "use `one_of`",
+    "date": "use `not_older_than_years`, `not_passed` or `working_days_passed`",
+    "partnership": "use the condition `partnership`",
+}
+
+
+def _unknown(word: str, sort: str) -> str:
+    return f"`{word}` is not in the catalogue of {sort}; correct it, or add it to catalog/{sort}.yaml"
+
+
 def _check_conditions(place: _Place, catalog: Catalog) -> None:
     for number, condition in enumerate(place.rule.conditions):
         here = ("conditions", number)
         if condition.otherwise not in catalog.reasons:
-            raise place.refuse(
-                f"`{condition.otherwise}` is not in the catalogue of reasons", *here, "otherwise"
-            )
+            raise place.refuse(_unknown(condition.otherwise, "reasons"), *here, "otherwise")
         match condition:
             case FactProven():
                 _check_fact(place, condition.fact, catalog, (*here, "fact"))
@@ -120,13 +134,13 @@ def _check_conditions(place: _Place, catalog: Catalog) -> None:
             case CountedAtMost():
                 if not isinstance(catalog.facts.get(condition.counter), CounterFact):
                     raise place.refuse(
-                        f"`{condition.counter}` is not a counter of the catalogue", *here, "counter"
+                        f"`{condition.counter}` is not a counter of the catalogue; name a fact with `source: counter`",
+                        *here,
+                        "counter",
                     )
             case InPartnership():
                 if strange := condition.partnership - catalog.partnerships.keys():
-                    raise place.refuse(
-                        f"`{min(strange)}` is not in the catalogue of partnerships", *here, "partnership"
-                    )
+                    raise place.refuse(_unknown(min(strange), "partnerships"), *here, "partnership")
             case ClaimListed() | NotOlder() | NotPassed() | WorkingDaysPassed():
                 _check_claim(place, condition, catalog, here)
             case SameParty() | DeliveryIs() | SubjectsAtMost():
@@ -136,7 +150,7 @@ def _check_conditions(place: _Place, catalog: Catalog) -> None:
 def _check_fact(place: _Place, name: str, catalog: Catalog, here: Path) -> None:
     fact = catalog.facts.get(name)
     if fact is None:
-        raise place.refuse(f"`{name}` is not in the catalogue of facts", *here)
+        raise place.refuse(_unknown(name, "facts"), *here)
     if isinstance(fact, CounterFact):
         raise place.refuse(f"`{name}` is a counter; use `counter` with `at_most`", *here)
 
@@ -149,15 +163,19 @@ def _check_claim(
 ) -> None:
     claim = catalog.claims.get(condition.claim)
     if claim is None:
-        raise place.refuse(f"`{condition.claim}` is not in the catalogue of claims", *here, "claim")
+        raise place.refuse(_unknown(condition.claim, "claims"), *here, "claim")
     if (claim.type in ("provision", "choice")) is not isinstance(condition, ClaimListed):
-        raise place.refuse(f"the claim `{condition.claim}` is of another type", *here, "claim")
+        raise place.refuse(
+            f"the claim `{condition.claim}` is of another type: {_USE[claim.type]}", *here, "claim"
+        )
     if isinstance(condition, ClaimListed):
         if claim.type == "provision":
             _check_provisions(place, condition, claim, catalog, here)
         elif strange := [value for value in sorted(condition.one_of) if not claim.fits(value)]:
             raise place.refuse(
-                f"`{strange[0]}` is no value of the claim `{condition.claim}`", *here, "one_of"
+                f"`{strange[0]}` is no value of the claim `{condition.claim}`; see catalog/claims.yaml",
+                *here,
+                "one_of",
             )
 
 
@@ -171,7 +189,11 @@ def _check_provisions(
             version.article == article for version in catalog.laws[law].articles
         )
         if not known or not claim.fits(provision):
-            raise place.refuse(f"`{provision}` is not in the catalogue of laws", *here, "one_of")
+            raise place.refuse(
+                f"`{provision}` is not in the catalogue of laws, or not written as the claim demands; correct it",
+                *here,
+                "one_of",
+            )
 
 
 def _check_bases(place: _Place, catalog: Catalog) -> None:
@@ -179,7 +201,7 @@ def _check_bases(place: _Place, catalog: Catalog) -> None:
         here = ("legal_basis", number)
         law = catalog.laws.get(basis.law)
         if law is None:
-            raise place.refuse(f"`{basis.law}` is not in the catalogue of laws", *here, "law")
+            raise place.refuse(_unknown(basis.law, "laws"), *here, "law")
         version = _version_for(place, basis, list(law.articles), here)
         if place.rule.status is Status.IN_FORCE and version.mark is not Mark.VERIFIED:
             raise place.refuse(
@@ -188,7 +210,9 @@ def _check_bases(place: _Place, catalog: Catalog) -> None:
         wanted = law.reference(basis.article, basis.paragraph)
         if not any(f"{basis.reference}{end}".startswith(f"{wanted}{end}") for end in "&/"):
             key = "juriconnect" if basis.juriconnect else "eli"
-            raise place.refuse(f"the reference does not point at {basis.citation}", *here, key)
+            raise place.refuse(
+                f"the reference does not point at {basis.citation}; it begins with `{wanted}`", *here, key
+            )
 
 
 def _version_for(
@@ -205,12 +229,15 @@ def _version_for(
     ]
     if len(begun) != 1:
         raise place.refuse(
-            f"the catalogue has no single text of {basis.law} {basis.article} on {rule.valid_from}", *here
+            f"the catalogue has no single text of {basis.law} {basis.article} on {rule.valid_from}; "
+            "correct the article or `valid_from`, or add the version to catalog/laws.yaml",
+            *here,
         )
     end = begun[0].valid_until
     if end is not None and (rule.valid_until is None or rule.valid_until > end):
         raise place.refuse(
-            f"it outlives {basis.law} {basis.article}, whose text ends on {end}", "valid_until"
+            f"it outlives {basis.law} {basis.article}, whose text ends on {end}; end it on that day",
+            "valid_until",
         )
     return begun[0]
 
@@ -224,7 +251,7 @@ def _check_categories(place: _Place, catalog: Catalog) -> None:
     for name in sorted(rule.fields):
         category = catalog.fields[name].category
         if private and category in NEVER_TO_PRIVATE:
-            raise place.refuse(f"`{name}` ({category}) may not go to a private party", "fields")
+            raise place.refuse(f"`{name}` ({category}) may not go to a private party; take it out", "fields")
         if category is Category.SPECIAL and not any(item.startswith("9(2)") for item in articles):
             raise place.refuse(f"`{name}` is a special category: cite AVG 9(2)", "legal_basis")
         if category is Category.SPECIAL and _eyes(rule, catalog) < FOUR_EYES:
@@ -254,7 +281,9 @@ def _check_notice(places: list[_Place]) -> None:
         for other in _with_notice(places, Notice.MUST_NOT):
             if _overlap(one.rule, other.rule):
                 raise other.refuse(
-                    f"its notice duty contradicts that of `{one.rule.id}`", "obligations", "notice"
+                    f"its notice duty contradicts that of `{one.rule.id}`; make them agree",
+                    "obligations",
+                    "notice",
                 )
 
 

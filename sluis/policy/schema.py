@@ -6,7 +6,9 @@ whole numbers `0` or `12` (no `012`, `0o14`, `1_000`), dates `2026-07-01`, perio
 """
 
 import re
+from contextlib import suppress
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, TypeVar
 
 from pydantic import (
@@ -41,11 +43,13 @@ def _whole(value: object) -> int:
     return int(value)
 
 
+@lru_cache(maxsize=1024)  # requests and rules name the same few days over and over
 def read_date(text: str) -> date:
     """Read YYYY-MM-DD and nothing else. Raises ValueError."""
-    if not _DATE.fullmatch(text):
-        raise ValueError("a date such as `2026-07-01` is due")
-    return date.fromisoformat(text)
+    if _DATE.fullmatch(text):
+        with suppress(ValueError):
+            return date.fromisoformat(text)
+    raise ValueError("a date such as `2026-07-01` is due")
 
 
 def _date(value: object) -> date:

@@ -2,9 +2,9 @@
 """The part of YAML in which rules are written: mappings, lists and text, and nothing clever.
 
 Refused: anchors, aliases, tags, directives, a second document, a key twice, a key that is no text, a key
-without a value, a byte order mark, other encodings than UTF-8, more than 1 MiB, deep nesting. Every scalar
-is text as it stands (`no`, `0o17` and `1:30` stay text); numbers and dates are read by the schema.
-Every refusal is InvalidInput `malformed-rule` that names file and line.
+without a value, a byte order mark, other encodings than UTF-8, characters that cannot be seen, more than
+1 MiB, deep nesting. Every scalar is text as it stands (`no`, `0o17` and `1:30` stay text); numbers and dates
+are read by the schema. Every refusal is InvalidInput `malformed-rule` that names file and line.
 
 It does *not* know what a rule is: see `sluis.policy.schema`.
 """
@@ -53,11 +53,13 @@ def refusal(message: str, name: str, line: int) -> InvalidInput:
 def load(data: bytes, name: str) -> Document:
     """Read one file. Raises InvalidInput `malformed-rule`."""
     if len(data) > MAX_BYTES:
-        raise refusal(f"the file is larger than {MAX_BYTES} bytes", name, 1)
+        raise refusal(f"the file is larger than {MAX_BYTES} bytes; divide it", name, 1)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise refusal("the file is not UTF-8 text", name, data[: error.start].count(b"\n") + 1) from None
+        raise refusal(
+            "the file is not UTF-8 text; save it as UTF-8", name, data[: error.start].count(b"\n") + 1
+        ) from None
     if text.startswith("\ufeff"):
         raise refusal("the file begins with a byte order mark; save it as UTF-8 without one", name, 1)
     # The loader written in C is ten times faster; both produce the same events for this part of YAML.
@@ -69,7 +71,9 @@ def load(data: bytes, name: str) -> Document:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise refusal(f"the file is not valid YAML: {error.problem or 'cut short'}", name, line) from None
     except yaml.YAMLError:
-        raise refusal("the file is not valid YAML: it holds a control character", name, 1) from None
+        raise refusal(
+            "the file is not valid YAML: it holds a control character; take it out", name, 1
+        ) from None
 
 
 class _Builder:
@@ -87,12 +91,12 @@ class _Builder:
         if not isinstance(start, yaml.DocumentStartEvent):
             raise self._refuse("the file is empty", start)
         if start.version or start.tags:
-            raise self._refuse("directives are not allowed", start)
+            raise self._refuse("directives are not allowed; take out the lines that begin with `%`", start)
         value = self._node(self._next(), ())
         self._next()  # end of document
         end = self._next()
         if not isinstance(end, yaml.StreamEndEvent):
-            raise self._refuse("a second document is not allowed", end)
+            raise self._refuse("a second document is not allowed; make it a file of its own", end)
         return Document(name=self._name, value=value, lines=self._lines)
 
     def _next(self) -> yaml.Event:
@@ -108,7 +112,9 @@ class _Builder:
     def _node(self, event: yaml.Event, path: Path) -> Tree:
         self._lines.setdefault(path, self._line(event))
         if len(path) > MAX_DEPTH:
-            raise self._refuse(f"nested more than {MAX_DEPTH} levels deep", event)
+            raise self._refuse(
+                f"nested more than {MAX_DEPTH} levels deep; bring it nearer to the margin", event
+            )
         if isinstance(event, yaml.AliasEvent):
             raise self._refuse("an alias (`*name`) is not allowed; write it out", event)
         if not isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent):
@@ -116,7 +122,7 @@ class _Builder:
         if event.anchor is not None:
             raise self._refuse("an anchor (`&name`) is not allowed; write it out", event)
         if event.tag is not None:
-            raise self._refuse("a tag (`!name`) is not allowed", event)
+            raise self._refuse("a tag (`!name`) is not allowed; take it out", event)
         if isinstance(event, yaml.ScalarEvent):
             return self._text(event)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -124,9 +130,12 @@ class _Builder:
         return self._mapping(path)
 
     def _text(self, event: yaml.ScalarEvent) -> str:
-        if event.value == "" and not event.style:
-            raise self._refuse("a value is missing", event)
         value: str = event.value
+        if value == "" and not event.style:
+            raise self._refuse("a value is missing; write one, or leave the key out", event)
+        # What the eye does not see may turn a sentence around (CVE-2021-42574), or hide in an id.
+        if not value.replace("\n", "").isprintable():
+            raise self._refuse("a control character, or one that cannot be seen; take it out", event)
         return value
 
     def _list(self, path: Path) -> list[Tree]:
@@ -140,9 +149,9 @@ class _Builder:
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._node(event, (*path, ""))
             if not isinstance(key, str):
-                raise self._refuse("a key must be text", event)
+                raise self._refuse("a key must be text; a list or a mapping stands in its place", event)
             if key in items:
-                raise self._refuse(f"the key `{key}` stands there twice", event)
+                raise self._refuse(f"the key `{key}` stands there twice; keep one of them", event)
             self._lines[(*path, key)] = self._line(event)
             items[key] = self._node(self._next(), (*path, key))
         return items

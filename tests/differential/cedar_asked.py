@@ -47,12 +47,13 @@ class Cedar:
 
     def ask(self, requests: Sequence[Request]) -> list[dict[str, Answer]]:
         """Decide each request: answers by field, under `whole` for an exchange without fields."""
-        asked = [self._questions(request) for request in requests]
+        asked = [self.questions(request) for request in requests]
         flat = [question for questions in asked for question in questions.values()]
         results = iter(cedarpy.is_authorized_batch(flat, self._policies, self._entities, schema=self._schema))
         return [{name: _answer(next(results)) for name in questions} for questions in asked]
 
-    def _questions(self, request: Request) -> dict[str, Json]:
+    def questions(self, request: Request) -> dict[str, Json]:
+        """The questions of one request, by field."""
         context = self._context(request)
         questions: dict[str, Json] = {}
         for name, category in request.fields or ((WHOLE, ""),):

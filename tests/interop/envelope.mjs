@@ -23,6 +23,7 @@ function hpke(suite) {
 
 export function encodeHeader(header) {
   const names = Object.keys(header.claims).sort();
+  check(names.length <= 32, "a header has at most 32 claims");
   return lp(
     "sluis/v1/header", uuidBytes(header.signal_id), header.suite, header.agreement, header.sender, header.recipient,
     header.kind, header.purpose, header.delivery, header.epoch, header.pseudonym, u64(header.created_at_ms),

@@ -80,6 +80,12 @@ const CHECKS = {
       const parts = unlp(unhex(vector.encoded));
       const claims = lp(...unlp(parts.pop()), "zz", "1", "yy", "2");
       await refuses("unsorted claims", () => env.decodeHeader(lp(...parts, claims)));
+      const names = [...Array(33).keys()].map((i) => `c${10 + i}`);
+      const flat = names.flatMap((name) => [name, "1"]);
+      env.decodeHeader(lp(...parts, lp(...flat.slice(2))));
+      await refuses("33 claims", () => env.decodeHeader(lp(...parts, lp(...flat))));
+      const many = Object.fromEntries(names.map((name) => [name, "1"]));
+      await refuses("writing 33 claims", () => env.encodeHeader({ ...headerOf(vector), claims: many }));
       await refuses("a longer header", () => env.decodeHeader(unhex(vector.encoded + "00000000")));
     }
     const encoded = unhex(header.encoded);

@@ -12,6 +12,7 @@ from sealed_samples import HEADER, headers
 from sluis.encoding import lp
 from sluis.envelope import Header
 from sluis.errors import InvalidInput
+from sluis.header import MAX_CLAIMS
 
 
 @settings(max_examples=100)
@@ -80,6 +81,17 @@ def test_claims_in_another_order_or_twice_are_refused() -> None:
 def test_a_header_that_breaks_a_rule_cannot_be_made(changes: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match="malformed-request"):
         replace(HEADER, **changes)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_header_has_at_most_32_claims() -> None:
+    many = {f"c{number:02}": "1" for number in range(MAX_CLAIMS)}
+    full = replace(HEADER, claims=many)
+    assert Header.decode(full.encode()) == full
+    with pytest.raises(InvalidInput, match="at most 32 claims"):
+        replace(HEADER, claims={**many, "d": "1"})
+    parts = [part for claim in {**many, "d": "1"}.items() for part in claim]
+    with pytest.raises(InvalidInput, match="at most 32 claims"):
+        Header.decode(raw_claims(*parts))
 
 
 def test_the_claims_of_a_header_cannot_be_changed() -> None:
