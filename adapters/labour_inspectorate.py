@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.fines import Fine
 from adapters.table import ParsedFile
 from sluis.client import Kit
+from sluis.client.foresight import Foreseen
 from sluis.client.sender import Draft, PushOutcome
 from sluis.encoding import lp
 from sluis.identifiers import Oin
@@ -29,6 +30,7 @@ class PushReport:
 
     file: ParsedFile[Fine]
     outcomes: tuple[PushOutcome, ...]
+    left_out: tuple[Foreseen, ...] = ()  # what the broker said beforehand that it would refuse
 
     @property
     def permitted(self) -> int:
@@ -73,8 +75,18 @@ async def push_fines(
     file: ParsedFile[Fine],
     recipient: Oin,
     *,
+    ask_first: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> PushReport:
-    """Push the good rows of a file; raises what `Sender.push` raises."""
+    """Push the good rows of a file; with `ask_first`, without those that the broker would refuse.
+
+    Raises what `Sender.push` and `Kit.foresee` raise.
+    """
     drafts: Sequence[Draft] = [fine_draft(fine, recipient) for fine in file.accepted]
-    return PushReport(file=file, outcomes=tuple(await kit.sender.push(drafts, progress=progress)))
+    refused: tuple[Foreseen, ...] = ()
+    if ask_first:
+        refused = tuple(group for group in await kit.foresee(drafts) if not group.permitted)
+        left_out = {position for group in refused for position in group.positions}
+        drafts = [draft for position, draft in enumerate(drafts) if position not in left_out]
+    outcomes = tuple(await kit.sender.push(drafts, progress=progress))
+    return PushReport(file=file, outcomes=outcomes, left_out=refused)

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from broker.decide.model import Party
+from broker.policy.active import ActivePolicy
 from broker.step import Step
 from broker.storage.port import PartyRow, PartyStatus, Store
 from sluis.cards import PartyCard
 from sluis.errors import NotPermitted
 from sluis.identifiers import Oin
-from sluis.policy.bundle import Bundle
 from sluis.rpc.caller import Caller
 
 CERTIFICATE = "certificate"
@@ -66,10 +66,15 @@ class Directory:
     """The directory of participants, remembered for a moment so that a busy caller costs no reads."""
 
     def __init__(
-        self, store: Store, bundle: Bundle, *, keep: float = 1.0, timer: Callable[[], float] = time.monotonic
+        self,
+        store: Store,
+        policy: ActivePolicy,
+        *,
+        keep: float = 1.0,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._bundle = bundle
+        self._policy = policy
         self._keep = keep
         self._timer = timer
         self._known: dict[str, tuple[float, Admitted]] = {}
@@ -118,4 +123,4 @@ class Directory:
         row = step.party(oin)
         if row is None or row.status is not PartyStatus.ACTIVE:
             return Party(oin=oin, role="", sector="")
-        return Party(oin=oin, role=row.role, sector=self._bundle.sector_of(row.role))
+        return Party(oin=oin, role=row.role, sector=self._policy.bundle.sector_of(row.role))

@@ -8,9 +8,9 @@ from datetime import datetime
 from broker.admission import Directory
 from broker.committer import Committer
 from broker.exchange import Desk, Exchange
-from broker.facts import FactProver
 from broker.mailbox.delivery import Doorbell, Mailbox
 from broker.match.question import Matching
+from broker.policy.active import ActivePolicy
 from broker.register.loading import Registers
 from broker.signer import ReceiptSigner
 from broker.storage.port import Store
@@ -39,13 +39,13 @@ def make_broker(
     clock: Callable[[], datetime],
     stopping: Callable[[], bool] = lambda: False,
 ) -> Broker:
-    """Put a broker together on a store and a bundle of rules."""
+    """Put a broker together on a store; `bundle` decides until the log activates another."""
     doorbell = Doorbell()
+    policy = ActivePolicy(store, bundle)
     desk = Desk(
-        committer=Committer(store, clock, doorbell.ring),
-        directory=Directory(store, bundle),
-        bundle=bundle,
-        prover=FactProver(bundle),
+        committer=Committer(store, clock, doorbell.ring, on_begin=policy.sync),
+        directory=Directory(store, policy),
+        policy=policy,
         signer=ReceiptSigner(receipt_key, origin),
         clock=clock,
     )

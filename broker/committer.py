@@ -21,7 +21,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import structlog
 
 from broker.step import Needs, Step
-from broker.storage.port import Store
+from broker.storage.port import Store, Transaction
 from sluis.errors import Defect, SluisError, Unavailable
 
 A = TypeVar("A")
@@ -52,7 +52,11 @@ class _Ticket(Generic[A]):
 
 
 class Committer:
-    """Runs work in batches. `on_commit` is called on the event loop with the recipients to wake."""
+    """Runs work in batches.
+
+    `on_begin` is called in each transaction before anything is read for it, `on_commit` on the event loop with
+    the recipients to wake.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Committer:
         clock: Callable[[], datetime],
         on_commit: Callable[[set[str]], None],
         *,
+        on_begin: Callable[[Transaction], None] = lambda tx: None,
         linger: float = 0.001,
         max_batch: int = 256,
         max_waiting: int = 20_000,
@@ -67,6 +72,7 @@ class Committer:
         self._store = store
         self._clock = clock
         self._on_commit = on_commit
+        self._on_begin = on_begin
         self._linger = linger
         self._max_batch = max_batch
         self._queue: queue.Queue[_Ticket[Any] | None] = queue.Queue(maxsize=max_waiting)
@@ -145,6 +151,7 @@ class Committer:
 
     def _settle(self, tickets: Sequence[_Ticket[Any]]) -> None:
         with self._store.transaction() as tx:
+            self._on_begin(tx)
             step = Step(tx, self._clock(), [ticket.work.needs() for ticket in tickets])
             for ticket in tickets:
                 step.begin(ticket.wake)

@@ -14,19 +14,19 @@ the transaction. Nothing here sees an identifier or a value: a pseudonym, names 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from broker.admission import Admitted, Directory, admit
 from broker.committer import Committer
-from broker.decide.engine import decide
-from broker.decide.model import Decision, Effect, Request
+from broker.decide.model import Request
 from broker.facts import FactProver, Subject
-from broker.messages import RULE_STOPPED, decision_message
-from broker.record import bind_signal, exchange_record
+from broker.messages import decision_message
+from broker.policy.active import ActivePolicy
+from broker.ruling import Ruling, rule_on
 from broker.signer import ReceiptSigner
-from broker.step import Needs, Step, new_salt
+from broker.step import Needs, Step
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 from sluis.encoding import lp
 from sluis.envelope import Envelope, KeptField, verify, withhold
@@ -52,10 +52,19 @@ class Desk:
 
     committer: Committer
     directory: Directory
-    bundle: Bundle
-    prover: FactProver
+    policy: ActivePolicy
     signer: ReceiptSigner
     clock: Callable[[], datetime]
+
+    @property
+    def bundle(self) -> Bundle:
+        """The rules that decide now."""
+        return self.policy.bundle
+
+    @property
+    def prover(self) -> FactProver:
+        """Proves the facts for which those rules ask."""
+        return self.policy.prover
 
 
 class Exchange:
@@ -120,10 +129,8 @@ class _Push:
         if step.signal_exists(self.envelope.header.signal_id.bytes):
             raise Conflict("signal-exists")
 
-        request = self._request(step)
-        decision = stop_check(step, request, decide(request, self.desk.bundle))
-        withheld = self._withheld(decision)
-        return self._log_and_keep(step, request, decision, withheld)
+        ruling = rule_on(step, self._request(step), self.desk.bundle)
+        return self._log_and_keep(step, ruling, self._withheld(ruling))
 
     def _request(self, step: Step) -> Request:
         header = self.envelope.header
@@ -142,12 +149,12 @@ class _Push:
             strict=self.strict,
         )
 
-    def _withheld(self, decision: Decision) -> tuple[WithheldField, ...]:
+    def _withheld(self, ruling: Ruling) -> tuple[WithheldField, ...]:
         """Which fields do not pass, by index."""
-        if decision.effect is not Effect.PERMIT:
+        if not ruling.permitted:
             return ()
-        reasons = {item.name: item for item in decision.withheld}
-        released = set(decision.released)
+        reasons = {item.name: item for item in ruling.decision.withheld}
+        released = set(ruling.decision.released)
         return tuple(
             WithheldField(index=index, reason=reasons[name].code, rule_id=reasons[name].rule_id)
             for index, item in enumerate(self.envelope.fields)
@@ -155,27 +162,25 @@ class _Push:
         )
 
     def _log_and_keep(
-        self, step: Step, request: Request, decision: Decision, withheld: tuple[WithheldField, ...]
+        self, step: Step, ruling: Ruling, withheld: tuple[WithheldField, ...]
     ) -> exchange_pb2.PushResponse:
         header = self.envelope.header
-        permitted = decision.effect is Effect.PERMIT
-        salt = new_salt()
-        logged = step.log(
+        logged = ruling.log(
+            step,
+            "signal.push",
             {
-                **exchange_record("signal.push", request, decision, self.desk.bundle),
                 "exchange": str(header.signal_id),
                 "delivery": header.delivery.value,
-                "outcome": header.delivery.value if permitted else "refused",
-                "binding": bind_signal(salt, header.pseudonym, self.envelope.root()).hex(),
+                "outcome": header.delivery.value if ruling.permitted else "refused",
             },
-            salt=salt,
+            bound=(header.pseudonym, self.envelope.root()),
         )
         answer = exchange_pb2.PushResponse(
-            decision=decision_message(decision),
+            decision=decision_message(ruling.decision),
             receipt=self.desk.signer.receipt(logged.index, logged.leaf),
             entry=logged.entry,
         )
-        if permitted:
+        if ruling.permitted:
             self._keep(step, logged.index, withheld)
         step.remember(
             FirstAnswer(
@@ -241,16 +246,3 @@ def first_answer(step: Step, oin: Oin, key: str, digest: bytes) -> FirstAnswer |
     if first is not None and first.content_digest != digest:
         raise Conflict("idempotency-conflict")
     return first
-
-
-def stop_check(step: Step, request: Request, decision: Decision) -> Decision:
-    """Deny what would pass by a stopped agreement or rule."""
-    targets: Mapping[str, tuple[str, ...]] = {
-        "agreement": (request.agreement,),
-        "rule": tuple(rule.id for rule in decision.rules),
-    }
-    for scope, names in targets.items():
-        for name in names:
-            if step.stopped(scope, name):
-                return decision.denied(RULE_STOPPED, {"scope": scope, "target": name})
-    return decision

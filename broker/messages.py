@@ -2,8 +2,9 @@
 """Decisions as protobuf messages, and the form of idempotency keys."""
 
 import re
+from collections.abc import Iterable
 
-from broker.decide.model import Decision, Effect
+from broker.decide.model import Decision, Effect, Reason
 from sluis.errors import InvalidInput
 from sluis.v1 import envelope_pb2
 
@@ -24,9 +25,7 @@ def decision_message(decision: Decision) -> envelope_pb2.Decision:
     return envelope_pb2.Decision(
         effect=_EFFECT[decision.effect],
         rule_ids=[rule.id for rule in decision.rules],
-        reasons=[
-            envelope_pb2.Reason(code=reason.code, params=dict(reason.params)) for reason in decision.reasons
-        ],
+        reasons=reason_messages(decision.reasons),
         released=decision.released,
         withheld=[
             envelope_pb2.DecidedField(name=item.name, reason=item.code, rule_id=item.rule_id)
@@ -35,3 +34,8 @@ def decision_message(decision: Decision) -> envelope_pb2.Decision:
         assumed=decision.assumed,
         policy_digest=decision.policy_digest,
     )
+
+
+def reason_messages(reasons: Iterable[Reason]) -> list[envelope_pb2.Reason]:
+    """Return the messages for reasons."""
+    return [envelope_pb2.Reason(code=reason.code, params=dict(reason.params)) for reason in reasons]

@@ -40,6 +40,7 @@ def exchange_record(
             {"name": name, "state": fact.state.value, "source": fact.source}
             for name, fact in sorted(request.facts.items())
         ],
+        **({"counters": dict(request.counters)} if request.counters else {}),
     }
 
 

@@ -7,6 +7,8 @@ keys = "keys"                  # tls.key, tls.crt, ca.crt, receipt.key, log.key
 origin = "sluis.example/log/2026"                     # the log's name in every checkpoint
 policies = ""                  # the rules; empty: those that came with the software
 checkpoint_seconds = 1.0
+http_listen = ""               # AuthZEN over HTTPS, such as "0.0.0.0:7380"; empty: off
+http_url = ""                  # how others reach it; empty: https:// and http_listen
 
 [[witnesses]]
 url = "https://witness.example"
@@ -36,6 +38,8 @@ class BrokerSettings(FileSettings):
     model_config = SettingsConfigDict(env_prefix="SLUIS_BROKER_", extra="forbid")
 
     listen: str = "127.0.0.1:7300"
+    http_listen: str = ""
+    http_url: str = Field(default="", pattern=r"^(https://[^/?#\s]+[^?#\s]*[^/?#\s])?$")
     database: str
     keys: Path
     origin: str

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from broker.storage.port import Delivery, FirstAnswer, PartyRow, Period, StoredSignal, Transaction
+from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, Period, StoredSignal, Transaction
 from sluis.canonical import canonical_json
 from sluis.errors import Unavailable
 from sluis.merkle import Hash, leaf_hash
@@ -85,6 +85,7 @@ class Step:
         self._periods: dict[RegisterKey, Sequence[Period]] = {}
         self._owners: dict[tuple[str, str, str, str], frozenset[str]] = {}
         self._read_registers(_union(need.registers for need in needs))
+        self._counted: dict[Counter, int] = {}
         self._new = _Overlay()
         self._wake: set[str] = set()
         self.wrote = False
@@ -145,8 +146,22 @@ class Step:
         done = row is not None and (row.acknowledged_index is not None or log_index in self._new.acknowledged)
         return row, done
 
-    def log(self, entry: Mapping[str, object], *, salt: bytes = b"") -> Logged:
-        """Append an entry; `time` and a nonce are filled in. A salt goes beside the log, where it can be destroyed.
+    def counted(self, counter: Counter) -> int:
+        """How many subjects a counter has seen, those of earlier members of this batch included."""
+        if counter not in self._counted:
+            self._counted[counter] = self.tx.counted([counter]).get(counter, 0)
+        return self._counted[counter]
+
+    def count(self, counter: Counter, subjects: int) -> None:
+        """Add to a counter."""
+        self.wrote = True
+        self._counted[counter] = self.counted(counter) + subjects
+        self.tx.count(counter, subjects)
+
+    def log(self, entry: Mapping[str, object], *, salt: bytes = b"", inputs: bytes = b"") -> Logged:
+        """Append an entry; `time` and a nonce are filled in.
+
+        A salt, and what was decided on, go beside the log, where they can be destroyed.
 
         Without the nonce an entry of few unknowns (a count, a minute) could be guessed from its leaf hash, which
         every participant may have.
@@ -155,7 +170,7 @@ class Step:
         data = canonical_json({**entry, "v": 1, "time": self._time, "nonce": secrets.token_hex(16)})
         index = self.tx.append(data, self.now_ms)
         if salt:
-            self.tx.add_salt(index, salt)
+            self.tx.add_salt(index, salt, inputs)
         return Logged(index=index, entry=data, leaf=leaf_hash(data))
 
     def remember(self, row: FirstAnswer) -> None:

@@ -127,6 +127,7 @@ CODES: dict[str, CodeText] = {
     "not-your-identity": CodeText(*_FORBIDDEN, "the certificate belongs to another party than the message", "het certificaat is van een andere partij dan het bericht"),
     "not-your-domain": CodeText(*_FORBIDDEN, "the caller takes no part in this pseudonymisation domain", "de vrager hoort niet bij dit pseudoniemdomein"),
     "not-your-role": CodeText(*_FORBIDDEN, "this call is for another role", "deze handeling is voor een andere rol"),
+    "officer-unknown": CodeText(*_FORBIDDEN, "no active officer of this name may sign", "geen actieve functionaris met deze naam mag tekenen"),
     "budget-spent": CodeText(*_SPENT, "the budget of pseudonyms for today is spent", "het budget aan pseudoniemen voor vandaag is op"),
     # state
     "idempotency-conflict": CodeText(*_CONFLICT, "the idempotency key was used with other content", "de herhaalsleutel is eerder met andere inhoud gebruikt"),
@@ -134,6 +135,7 @@ CODES: dict[str, CodeText] = {
     "party-exists": CodeText(*_CONFLICT, "this OIN is registered already", "dit OIN is al bekend"),
     "key-exists": CodeText(*_CONFLICT, "a key exists already and is not overwritten", "er is al een sleutel; die wordt niet overschreven"),
     "wrong-state": CodeText(*_STATE, "this is not possible in the present state", "dit kan niet in de huidige toestand"),
+    "approvals-missing": CodeText(*_STATE, "the change lacks the signature of an officer", "de wijziging mist de handtekening van een functionaris"),
     "clock-behind-log": CodeText(*_BUSY, "the broker's clock is behind its own log", "de klok van de broker loopt achter op het logboek"),
     "storage-unavailable": CodeText(*_BUSY, "the database does not answer; nothing was done", "de database antwoordt niet; er is niets gedaan"),
     "peer-unavailable": CodeText(*_BUSY, "the other side does not answer", "de andere kant antwoordt niet"),

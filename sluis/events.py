@@ -18,7 +18,9 @@ ALWAYS = frozenset({"event", "level", "timestamp", "logger", "service", "excepti
 
 CATALOGUE: dict[str, frozenset[str]] = {
     # every service
-    "service.started": frozenset({"address", "port", "version", "database", "policy", "origin", "tap"}),
+    "service.started": frozenset(
+        {"address", "port", "version", "database", "policy", "origin", "tap", "http"}
+    ),
     "service.stopping": frozenset({"grace"}),
     "service.stopped": frozenset(),
     "call.refused": frozenset({"method", "code"}),
@@ -29,8 +31,11 @@ CATALOGUE: dict[str, frozenset[str]] = {
     "checkpoint.signed": frozenset({"size", "cosignatures"}),
     "checkpoint.failed": frozenset({"code", "reason"}),
     "witness.failed": frozenset({"witness", "code"}),
+    "policy.switched": frozenset({"policy"}),
+    "policy.differs": frozenset({"policy", "offered"}),
     "storage.failed": frozenset({"code"}),
     "storage.recovered": frozenset(),
+    "adl.record": frozenset({"record"}),  # words of the rules only: sluis/decision_log.py
     # an evaluator
     "evaluated": frozenset({"caller", "agreement", "recipient", "epochs", "elements", "remaining"}),
     "key.published": frozenset({"agreement", "recipient", "epoch"}),

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A decision in a sentence, Dutch and English, from the labels of the catalogue. It adds nothing to it."""
+"""A decision in sentences, Dutch and English, from the labels of the catalogue. It adds nothing to it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from broker.decide.model import Decision, Effect, FactState, Reason
+from broker.decide.near import NearMiss
 from sluis.policy.bundle import Bundle
 from sluis.policy.rules import RuleEffect
 from sluis.policy.schema import Labelled
@@ -25,6 +26,13 @@ def explain(decision: Decision, bundle: Bundle) -> Explanation:
     )
 
 
+def explain_near_miss(miss: NearMiss, bundle: Bundle) -> Explanation:
+    """Say which permit nearly applied, and what it lacks."""
+    return Explanation(
+        dutch=_Words("dutch", bundle).near_miss(miss), english=_Words("english", bundle).near_miss(miss)
+    )
+
+
 _PHRASES = {
     "dutch": {
         "permit": "Toegestaan op grond van {basis}.",
@@ -34,6 +42,11 @@ _PHRASES = {
         "withheld": "Achtergehouden: {fields}.",
         "assumed": "Deze regel berust op een aanname en wacht op een juridisch oordeel.",
         "unknown": " (niet bekend)",
+        "from": " (geldt vanaf {day})",
+        "until": " (gold tot en met {day})",
+        "draft": " (ontwerp)",
+        "most": " (ten hoogste {most})",
+        "near": "Bijna van toepassing: {rule}. Wat ontbreekt: {missing}.",
         "and": " en ",
     },
     "english": {
@@ -44,6 +57,11 @@ _PHRASES = {
         "withheld": "Withheld: {fields}.",
         "assumed": "This rule rests on an assumption and awaits legal sign-off.",
         "unknown": " (not known)",
+        "from": " (from {day})",
+        "until": " (until {day})",
+        "draft": " (a draft)",
+        "most": " (at most {most})",
+        "near": "Nearly applied: {rule}. Missing: {missing}.",
         "and": " and ",
     },
 }
@@ -56,6 +74,7 @@ class _Words:
         self._language = language
         self._phrases = _PHRASES[language]
         self._catalog = bundle.catalog
+        self._rules = bundle.rules
         self._prohibitions = {rule.id for rule in bundle.rules.values() if rule.effect is RuleEffect.PROHIBIT}
 
     def sentence(self, decision: Decision) -> str:
@@ -68,7 +87,7 @@ class _Words:
             reasons = "; ".join(self._reason(reason) for reason in decision.reasons)
             parts = [self._say("deny", reasons=reasons)]
         if decision.rules:
-            parts.append(self._say("rule", rules=", ".join(rule.id for rule in decision.rules)))
+            parts.append(self._say("rule", rules="; ".join(self._rule(rule.id) for rule in decision.rules)))
         if decision.released:
             parts.append(self._say("released", fields=self._list(map(self._field, decision.released))))
         if decision.effect is Effect.PERMIT and decision.withheld:
@@ -77,6 +96,16 @@ class _Words:
         if decision.assumed:
             parts.append(self._phrases["assumed"])
         return " ".join(parts)
+
+    def near_miss(self, miss: NearMiss) -> str:
+        """What a permit lacks."""
+        missing = "; ".join(self._reason(reason) for reason in miss.missing)
+        return self._say("near", rule=self._rule(miss.rule.id), missing=missing)
+
+    def _rule(self, rule_id: str) -> str:
+        """The rule by its title, which is Dutch, and its id."""
+        rule = self._rules.get(rule_id)
+        return f"{rule.title} [{rule_id}]" if rule and self._language == "dutch" else rule_id
 
     def _say(self, phrase: str, **words: str) -> str:
         return self._phrases[phrase].format(**words)
@@ -98,6 +127,14 @@ class _Words:
             text += f" ({self._list(map(self._field, names.split(',')))})"
         if reason.params.get("state") == FactState.UNKNOWN:
             text += self._phrases["unknown"]
+        if most := reason.params.get("most"):
+            text += self._say("most", most=most)
+        if reason.params.get("draft") == "True":
+            text += self._phrases["draft"]
+        elif day := reason.params.get("until"):
+            text += self._say("until", day=day)
+        elif day := reason.params.get("from"):
+            text += self._say("from", day=day)
         return text
 
     def _list(self, items: Iterable[str]) -> str:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from broker.decide.conditions import Check, compile_condition, unmet
-from broker.decide.model import FactState, Reason, Request, RuleRef, Withheld
+from broker.decide.model import Decision, FactState, Reason, Request, RuleRef, Withheld
 from broker.decide.obligations import strictest
 from sluis.policy.bundle import Bundle
 from sluis.policy.conditions import Condition, CountedAtMost
-from sluis.policy.rules import Agreement, Obligations, Rule, RuleEffect, Status
+from sluis.policy.rules import Obligations, Rule, RuleEffect, Status
 
 MAX_SLOTS = 20_000
 
@@ -48,7 +48,6 @@ class Slot:
     permits: tuple[Compiled, ...]
     whole: tuple[Compiled, ...]
     partial: tuple[Compiled, ...]
-    counters: frozenset[str]
     dormant: bool
 
 
@@ -79,6 +78,31 @@ def compiled(rule: Rule, bundle: Bundle) -> Compiled:
     if found is None:
         found = bundle.memo[key] = _compile(rule, bundle)
     return found
+
+
+def counters_asked(request: Request, bundle: Bundle) -> frozenset[str]:
+    """The counters that deciding a request needs; none when it holds unknown words."""
+    rules = bundle.permits.get(
+        (
+            request.agreement,
+            request.operation.value,
+            request.sender.role,
+            request.recipient.role,
+            request.kind,
+        ),
+        (),
+    )
+    return frozenset(name for rule in rules for name in compiled(rule, bundle).counters)
+
+
+def counters_used(decision: Decision, bundle: Bundle) -> frozenset[str]:
+    """The counters of the permits that contributed to a decision."""
+    return frozenset(
+        name
+        for ref in decision.rules
+        for name in compiled(bundle.rules[ref.id], bundle).counters
+        if bundle.rules[ref.id].effect is RuleEffect.PERMIT
+    )
 
 
 def _compile(rule: Rule, bundle: Bundle) -> Compiled:
@@ -121,8 +145,8 @@ def _fill(request: Request, bundle: Bundle, today: date) -> Slot:
         permits=tuple(compiled(rule, bundle) for rule in standing),
         whole=tuple(compiled(rule, bundle) for rule in against if not rule.withholds_fields),
         partial=tuple(compiled(rule, bundle) for rule in against if rule.withholds_fields),
-        counters=frozenset(name for rule in standing for name in compiled(rule, bundle).counters),
-        dormant=not standing and _sleeps(request, bundle.agreements[request.agreement]),
+        dormant=not standing
+        and any(fits(rule, request) for rule in bundle.agreements[request.agreement].rules),
     )
 
 
@@ -135,14 +159,13 @@ def _concerns(rule: Rule, request: Request, bundle: Bundle) -> bool:
     )
 
 
-def _sleeps(request: Request, agreement: Agreement) -> bool:
-    """Whether some permit would fit, were it in force today."""
-    return any(
+def fits(rule: Rule, request: Request) -> bool:
+    """Whether a permit is of the right sort for a request, apart from its agreement, its days and conditions."""
+    return (
         rule.effect is RuleEffect.PERMIT
         and request.operation in rule.operations
         and request.sender.role in rule.sender_roles
         and request.recipient.role in rule.recipient_roles
         and request.kind in rule.kinds
         and request.purpose in rule.purposes
-        for rule in agreement.rules
     )

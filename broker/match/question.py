@@ -13,18 +13,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from broker.admission import Admitted, admit
-from broker.decide.engine import decide
-from broker.decide.model import Decision, Effect, Request
-from broker.exchange import Desk, first_answer, kept_fields, stop_check
+from broker.decide.model import Decision, Request
+from broker.exchange import Desk, first_answer, kept_fields
 from broker.facts import Subject
 from broker.messages import decision_message
-from broker.record import bind_signal, exchange_record
-from broker.step import Logged, Needs, Step, new_salt
+from broker.ruling import Ruling, rule_on
+from broker.step import Logged, Needs, Step
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 from sluis.encoding import lp
 from sluis.envelope import Envelope
 from sluis.errors import InvalidInput
-from sluis.policy.bundle import Bundle
 from sluis.policy.rules import Operation
 from sluis.rpc.caller import Caller
 from sluis.v1 import envelope_pb2, exchange_pb2
@@ -41,8 +39,7 @@ class Release:
     position: int
     signal: StoredSignal
     envelope: Envelope
-    request: Request
-    decision: Decision
+    ruling: Ruling
 
 
 class Matching:
@@ -90,19 +87,19 @@ class _Question:
         if first is not None:
             return exchange_pb2.MatchAnswer.FromString(first.answer)
 
-        request = self._question(step)
-        decision = stop_check(step, request, decide(request, self.desk.bundle))
-        releases = self._releases(step) if decision.effect is Effect.PERMIT else []
-        hits = [release for release in releases if release.decision.effect is Effect.PERMIT]
-        logged = step.log(
+        question = rule_on(step, self._question(step), self.desk.bundle)
+        releases = self._releases(step) if question.permitted else []
+        hits = [release for release in releases if release.ruling.permitted]
+        logged = question.log(
+            step,
+            "match.question",
             {
-                **exchange_record("match.question", request, decision, self.desk.bundle),
                 "asked": len(self.message.pseudonyms) // PSEUDONYM_LENGTH,
                 "hits": len({hit.position for hit in hits}),
-                "outcome": "answered" if decision.effect is Effect.PERMIT else "refused",
-            }
+                "outcome": "answered" if question.permitted else "refused",
+            },
         )
-        return self._answer(step, decision, logged, releases)
+        return self._answer(step, question.decision, logged, releases)
 
     def _question(self, step: Step) -> Request:
         party = self.desk.directory.party_of(step, self.asker.oin)
@@ -113,12 +110,9 @@ class _Question:
             agreement=self.message.agreement,
             kind=self.message.kind,
             purpose=self.message.purpose,
-            delivery="",
             fields=(),
-            claims={},
-            facts={},
+            subjects=len(self.positions),
             at=step.now,
-            strict=False,
         )
 
     def _releases(self, step: Step) -> list[Release]:
@@ -157,8 +151,7 @@ class _Question:
             position=self.positions[signal.pseudonym],
             signal=signal,
             envelope=envelope,
-            request=request,
-            decision=stop_check(step, request, decide(request, self.desk.bundle)),
+            ruling=rule_on(step, request, self.desk.bundle),
         )
 
     def _answer(
@@ -166,8 +159,8 @@ class _Question:
     ) -> exchange_pb2.MatchAnswer:
         hits = []
         for release in releases:
-            index = log_release(step, release, self.desk.bundle)
-            if release.decision.effect is Effect.PERMIT:
+            index = log_release(step, release)
+            if release.ruling.permitted:
                 step.deliver(
                     Delivery(
                         log_index=index,
@@ -211,19 +204,16 @@ def _subject(signal: StoredSignal) -> Subject:
     )
 
 
-def log_release(step: Step, release: Release, bundle: Bundle) -> int:
+def log_release(step: Step, release: Release) -> int:
     """Log a release, or the refusal of one, behind the push that deposited the signal."""
-    permitted = release.decision.effect is Effect.PERMIT
-    salt = new_salt()
-    binding = bind_signal(salt, release.signal.pseudonym, release.envelope.root())
-    logged = step.log(
+    logged = release.ruling.log(
+        step,
+        "signal.release",
         {
-            **exchange_record("signal.release", release.request, release.decision, bundle),
             "exchange": str(UUID(bytes=release.signal.signal_id)),
             "previous": release.signal.pushed_index,
-            "outcome": "released" if permitted else "refused",
-            "binding": binding.hex(),
+            "outcome": "released" if release.ruling.permitted else "refused",
         },
-        salt=salt,
+        bound=(release.signal.pseudonym, release.envelope.root()),
     )
     return logged.index

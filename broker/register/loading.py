@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from broker.admission import Admitted, admit
-from broker.decide.engine import decide
-from broker.decide.model import Effect, Request
-from broker.exchange import Desk, first_answer, stop_check
+from broker.decide.model import Request
+from broker.exchange import Desk, first_answer
 from broker.messages import check_idempotency_key, decision_message
-from broker.record import UNKNOWN, exchange_record
+from broker.record import UNKNOWN
+from broker.ruling import rule_on
 from broker.step import Needs, Step
 from broker.storage.port import FirstAnswer, Snapshot, Store
 from sluis.encoding import lp
@@ -120,22 +120,21 @@ class _Load:
         content = hashlib.sha256(lp("sluis/v1/load", *parts)).digest()
         if (first := first_answer(step, self.owner.oin, self.start.idempotency_key, content)) is not None:
             return register_pb2.LoadResponse.FromString(first.answer), False
-        request = self._request(step)
-        decision = stop_check(step, request, decide(request, self.desk.bundle))
-        permitted = decision.effect is Effect.PERMIT
-        logged = step.log(
+        ruling = rule_on(step, self._request(step), self.desk.bundle)
+        logged = ruling.log(
+            step,
+            "register.load",
             {
-                **exchange_record("register.load", request, decision, self.desk.bundle),
                 "register": self._known_register(),
                 "entries": self.header.entry_count,
                 "digest": self.digest.hex(),
-                "outcome": "in-force" if permitted else "refused",
-            }
+                "outcome": "in-force" if ruling.permitted else "refused",
+            },
         )
-        if permitted:
+        if ruling.permitted:
             step.tx.activate_snapshot(self._snapshot(), logged.index)
         answer = register_pb2.LoadResponse(
-            decision=decision_message(decision),
+            decision=decision_message(ruling.decision),
             entries=self.header.entry_count,
             receipt=self.desk.signer.receipt(logged.index, logged.leaf),
             entry=logged.entry,
@@ -149,7 +148,7 @@ class _Load:
                 log_index=logged.index,
             )
         )
-        return answer, permitted
+        return answer, ruling.permitted
 
     def _request(self, step: Step) -> Request:
         return Request(
@@ -159,12 +158,9 @@ class _Load:
             agreement=self.header.agreement,
             kind=self.start.kind,
             purpose=self.start.purpose,
-            delivery="",
             fields=(),
-            claims={},
-            facts={},
+            subjects=self.header.entry_count,
             at=step.now,
-            strict=False,
         )
 
     def _known_register(self) -> str:

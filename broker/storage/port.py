@@ -142,6 +142,47 @@ class LogRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Officer:
+    """An officer of a participant whose signature can help to change the rules."""
+
+    officer: str
+    organisation: str
+    function: str
+    verify_key: bytes
+    active: bool
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """From which entry and time (Unix milliseconds) on a bundle of rules decides."""
+
+    log_index: int
+    digest: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counter:
+    """What is counted: subjects that passed, on a day (ISO); `recipient` empty: to all recipients together."""
+
+    name: str
+    sender: str
+    recipient: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """An entry with the salt of its commitments and what was decided on, as long as those are kept."""
+
+    log_index: int
+    entry: bytes
+    salt: bytes
+    inputs: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """The log's head: the tree so far and the time of its newest entry."""
 
@@ -185,11 +226,29 @@ class Transaction(Protocol):
         self, agreement: str, recipient: str, epoch: str, evaluator: str
     ) -> DomainKeyRow | None: ...
 
+    def active_policy(self) -> str:
+        """The digest of the bundle that decides; empty before the first activation."""
+        ...
+
+    def officers(self, names: Collection[str]) -> Mapping[str, Officer]: ...
+    def counted(self, counters: Collection[Counter]) -> Mapping[Counter, int]:
+        """How many passed; a counter that never counted is left out."""
+        ...
+
     def append(self, entry: bytes, time_ms: int) -> int:
         """Append an entry to the log; returns its index."""
         ...
 
-    def add_salt(self, log_index: int, salt: bytes) -> None: ...
+    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"") -> None: ...
+    def count(self, counter: Counter, subjects: int) -> None:
+        """Add to a counter."""
+        ...
+
+    def put_officer(self, row: Officer) -> None: ...
+    def activate_policy(self, row: Activation, content: bytes) -> None:
+        """Keep a bundle, if it is new, and let it decide from an entry of this transaction on."""
+        ...
+
     def add_first_answer(self, row: FirstAnswer) -> None: ...
     def add_signal(self, row: StoredSignal) -> None: ...
     def add_delivery(self, row: Delivery) -> None: ...
@@ -235,6 +294,17 @@ class Store(Protocol):
     def stops(self) -> frozenset[Stop]: ...
     def domain_keys(self, agreement: str, recipient: str) -> Sequence[DomainKeyRow]: ...
     def log_row(self, log_index: int) -> LogRow | None: ...
+
+    # the rules, and what was decided on
+    def policy_bundle(self, digest: str) -> bytes | None: ...
+    def activations(self) -> Sequence[Activation]:
+        """Every activation, oldest first."""
+        ...
+
+    def officer_page(self, after: str, limit: int) -> Sequence[Officer]: ...
+    def decided(self, start: int, end: int) -> Iterator[Decided]:
+        """The entries with start <= log_index < end whose salt is still kept, in order."""
+        ...
 
     # registers are loaded beside the log, and take effect in a transaction
     def add_register_entries(self, snapshot_id: bytes, rows: Iterable[tuple[bytes, str, str]]) -> None: ...

@@ -126,6 +126,36 @@ class ExchangeQueries:
         self.loaded: Rows = select(func.count()).where(*_equal("register_entry", "snapshot_id"))
 
 
+class PolicyQueries:
+    """Reads of bundles, activations, officers, counters, and of what was decided on."""
+
+    def __init__(self, among: Among) -> None:
+        activation, officer, counter = (
+            TABLES[name].c for name in ("policy_activation", "officer", "counter")
+        )
+        bundle, salt, entry = (TABLES[name].c for name in ("policy_bundle", "entry_salt", "log_entry"))
+        self.activations: Rows = select(*activation).order_by(activation.log_index)
+        self.active: Rows = select(activation.digest).order_by(activation.log_index.desc()).limit(1)
+        self.bundle: Rows = select(bundle.content).where(*_equal("policy_bundle", "digest"))
+        self.officers: Rows = select(*officer).where(among(officer.officer))
+        self.officer_page: Rows = (
+            select(*officer)
+            .where(officer.officer > bindparam("after"))
+            .order_by(officer.officer)
+            .limit(bindparam("limit"))
+        )
+        self.counted: Rows = select(counter.passed).where(
+            *_equal("counter", "name", "sender", "recipient", "day")
+        )
+        self.decided: Rows = (
+            select(entry.log_index, entry.entry, salt.salt, salt.inputs)
+            .join_from(TABLES["log_entry"], TABLES["entry_salt"], entry.log_index == salt.log_index)
+            .where(entry.log_index >= bindparam("start"), entry.log_index < bindparam("end"))
+            .order_by(entry.log_index)
+            .limit(bindparam("limit"))
+        )
+
+
 class Queries:
     """Every select of the store, in the form its engine likes best."""
 
@@ -140,6 +170,7 @@ class Queries:
         self.log = LogQueries()
         self.directory = DirectoryQueries(among)
         self.exchange = ExchangeQueries(among)
+        self.policy = PolicyQueries(among)
 
     def each_among(
         self, connection: Connection, query: Rows, keys: Collection[Any], **values: Any

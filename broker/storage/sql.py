@@ -14,7 +14,17 @@ from sqlalchemy import Row, select
 from broker.storage.bulk import is_postgres
 from broker.storage.engines import Engines, lend, session
 from broker.storage.leader import AdvisoryLeader, Leader, LeaseLeader
-from broker.storage.port import DeliveryView, DomainKeyRow, Head, LogRow, PartyRow, Stop
+from broker.storage.port import (
+    Activation,
+    Decided,
+    DeliveryView,
+    DomainKeyRow,
+    Head,
+    LogRow,
+    Officer,
+    PartyRow,
+    Stop,
+)
 from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
 from broker.storage.tiles import TileCache
 from broker.storage.transaction import SqlTransaction, party_row, read_head
@@ -155,6 +165,35 @@ class SqlStore:
         """Give the published keys of a recipient's domains, oldest first."""
         rows = self._rows(self._queries.directory.domain_keys, a_agreement=agreement, a_recipient=recipient)
         return [DomainKeyRow(**row._asdict()) for row in rows]
+
+    # the rules, and what was decided on
+
+    def policy_bundle(self, digest: str) -> bytes | None:
+        """Give the content of a bundle that was activated."""
+        rows = self._rows(self._queries.policy.bundle, a_digest=digest)
+        return bytes(rows[0].content) if rows else None
+
+    def activations(self) -> Sequence[Activation]:
+        """Give every activation, oldest first."""
+        return [Activation(**row._asdict()) for row in self._rows(self._queries.policy.activations)]
+
+    def officer_page(self, after: str, limit: int) -> Sequence[Officer]:
+        """Give officers with a name above `after`, in order."""
+        if limit <= 0:
+            return []
+        rows = self._rows(self._queries.policy.officer_page, after=after, limit=limit)
+        return [Officer(**row._asdict()) for row in rows]
+
+    def decided(self, start: int, end: int) -> Iterator[Decided]:
+        """Yield the entries with start <= log_index < end whose salt is still kept; a page at a time."""
+        start, end = max(start, 0), min(end, MAX_INTEGER)
+        while start < end:
+            page = self._rows(self._queries.policy.decided, start=start, end=end, limit=_PAGE)
+            for row in page:
+                yield Decided(**row._asdict())
+            if len(page) < _PAGE:
+                return
+            start = page[-1].log_index + 1
 
     # registers
 

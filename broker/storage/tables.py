@@ -4,7 +4,9 @@
     log_entry, log_tile, log_head, checkpoint       the log: append-only
     signal, delivery, first_answer, entry_salt      effects of an entry; can be erased, the log stays
     register_snapshot, register_entry               pseudonymised registers
-    party, stop, domain_key                         the directory
+    party, stop, domain_key, officer                the directory
+    policy_bundle, policy_activation                the rules that decided, and since when
+    counter                                         how many subjects passed on a day
     lease                                           who does a task, on an engine without advisory locks
 
 Indexes follow the reads in `queries.py`. Changing a table needs a migration; a test compares the two.
@@ -149,11 +151,12 @@ class FirstAnswerTable(BrokerTable, table=True):
 
 
 class EntrySaltTable(BrokerTable, table=True):
-    """The salt of an entry's commitments; deleting it shreds the link, the entry stays."""
+    """The salt of an entry's commitments, and what was decided on; deleting it shreds the link, the entry stays."""
 
     __tablename__: ClassVar[str] = "entry_salt"
     log_index: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
     salt: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    inputs: bytes = Field(sa_column=Column(LargeBinary, nullable=False, server_default=text("''")))
 
 
 class RegisterSnapshotTable(BrokerTable, table=True):
@@ -227,6 +230,48 @@ class DomainKeyTable(BrokerTable, table=True):
     evaluator: str = Field(sa_column=Column(Text, primary_key=True))
     publication: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     log_index: int = Field(sa_column=Column(BIG, nullable=False))
+
+
+class OfficerTable(BrokerTable, table=True):
+    """An officer whose signature can help to change the rules."""
+
+    __tablename__: ClassVar[str] = "officer"
+    officer: str = Field(sa_column=Column(Text, primary_key=True))
+    organisation: str = Field(sa_column=Column(Text, nullable=False))
+    function: str = Field(sa_column=Column(Text, nullable=False))
+    verify_key: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    active: bool = Field(sa_column=Column(Boolean, nullable=False))
+    log_index: int = Field(sa_column=Column(BIG, nullable=False))
+
+
+class PolicyBundleTable(BrokerTable, table=True):
+    """A bundle of rules as it was activated, by its content address."""
+
+    __tablename__: ClassVar[str] = "policy_bundle"
+    digest: str = Field(sa_column=Column(Text, primary_key=True))
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class PolicyActivationTable(BrokerTable, table=True):
+    """From which entry on a bundle decides. The reference keeps the bundle from being removed."""
+
+    __tablename__: ClassVar[str] = "policy_activation"
+    log_index: int = Field(
+        sa_column=Column(BIG, ForeignKey("log_entry.log_index"), primary_key=True, autoincrement=False)
+    )
+    digest: str = Field(sa_column=Column(Text, ForeignKey("policy_bundle.digest"), nullable=False))
+    at_ms: int = Field(sa_column=Column(BIG, nullable=False))
+
+
+class CounterTable(BrokerTable, table=True):
+    """How many subjects passed on a day; `recipient` is empty where all recipients count together."""
+
+    __tablename__: ClassVar[str] = "counter"
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    sender: str = Field(sa_column=Column(Text, primary_key=True))
+    recipient: str = Field(sa_column=Column(Text, primary_key=True))
+    day: str = Field(sa_column=Column(Text, primary_key=True))
+    passed: int = Field(sa_column=Column(BIG, nullable=False))
 
 
 class LeaseTable(BrokerTable, table=True):

@@ -6,6 +6,7 @@ the guarantee "no log, no exchange" (G7): entries, tiles, then what rests on the
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict
 from operator import attrgetter
 from typing import Any
 
@@ -14,10 +15,13 @@ from sqlalchemy.exc import DBAPIError
 
 from broker.storage.faults import storage_errors, translate
 from broker.storage.port import (
+    Activation,
+    Counter,
     Delivery,
     DomainKeyRow,
     FirstAnswer,
     Head,
+    Officer,
     PartyRow,
     PartyStatus,
     Period,
@@ -82,7 +86,7 @@ class SqlTransaction:
         self._signals: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
         self._first_answers: list[tuple[Any, ...]] = []
-        self._salts: list[tuple[int, bytes]] = []
+        self._salts: list[tuple[int, bytes, bytes]] = []
         self._acknowledged: list[tuple[int, int]] = []
         self._steps: list[Step] = []
 
@@ -181,6 +185,27 @@ class SqlTransaction:
         )
         return DomainKeyRow(**rows[0]._asdict()) if rows else None
 
+    def active_policy(self) -> str:
+        """Give the digest of the bundle that decides; empty before the first activation."""
+        with storage_errors():
+            return self._connection.execute(self._queries.policy.active).scalar() or ""
+
+    def officers(self, names: Collection[str]) -> Mapping[str, Officer]:
+        """Give the officers among `names`."""
+        rows = self._queries.each_among(self._connection, self._queries.policy.officers, names)
+        return {row.officer: Officer(**row._asdict()) for row in rows}
+
+    def counted(self, counters: Collection[Counter]) -> Mapping[Counter, int]:
+        """Give how many passed; a counter that never counted is left out."""
+        found: dict[Counter, int] = {}
+        for counter in counters:
+            values = {f"a_{name}": value for name, value in asdict(counter).items()}
+            with storage_errors():
+                passed = self._connection.execute(self._queries.policy.counted, values).scalar()
+            if passed is not None:
+                found[counter] = passed
+        return found
+
     def _snapshots(self, agreement: str, register: str, recipient: str, epoch: str) -> Sequence[Row[Any]]:
         domain = (agreement, register, recipient, epoch)
         if domain not in self._active:
@@ -203,9 +228,21 @@ class SqlTransaction:
         self._time_ms = max(self._time_ms, time_ms)
         return self._head.tree.size + len(self._entries) - 1
 
-    def add_salt(self, log_index: int, salt: bytes) -> None:
-        """Keep the salt of an entry's commitments."""
-        self._salts.append((log_index, salt))
+    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"") -> None:
+        """Keep the salt of an entry's commitments, and what was decided on."""
+        self._salts.append((log_index, salt, inputs))
+
+    def count(self, counter: Counter, subjects: int) -> None:
+        """Add to a counter."""
+        self._steps.append(self._writes.count(counter, subjects))
+
+    def put_officer(self, row: Officer) -> None:
+        """Add or change an officer."""
+        self._steps.append(self._writes.put_officer(row))
+
+    def activate_policy(self, row: Activation, content: bytes) -> None:
+        """Keep a bundle, if it is new, and let it decide from an entry of this transaction on."""
+        self._steps.extend(self._writes.activate_policy(row, content))
 
     def add_first_answer(self, row: FirstAnswer) -> None:
         """Remember what a caller got; at commit Conflict `idempotency-conflict` when the key is taken."""

@@ -2,6 +2,7 @@
 """The write statements, built once per store: bulk for what each exchange writes, single for what is rare."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, Executable, bindparam, delete, select, update
@@ -9,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.storage.bulk import BulkAcknowledge, BulkInsert, is_postgres
 from broker.storage.faults import storage_errors
-from broker.storage.port import DomainKeyRow, PartyRow, Snapshot, Stop
+from broker.storage.port import Activation, Counter, DomainKeyRow, Officer, PartyRow, Snapshot, Stop
 from broker.storage.queries import DELIVERY_COLUMNS, FIRST_ANSWER_COLUMNS, SIGNAL_COLUMNS, TABLES
 
 
@@ -40,7 +41,7 @@ class Writes:
         self.signals = bulk("signal", SIGNAL_COLUMNS)
         self.deliveries = bulk("delivery", DELIVERY_COLUMNS)
         self.first_answers = bulk("first_answer", FIRST_ANSWER_COLUMNS)
-        self.salts = bulk("entry_salt", ("log_index", "salt"))
+        self.salts = bulk("entry_salt", ("log_index", "salt", "inputs"))
         self.register_entries = bulk(
             "register_entry", ("snapshot_id", "pseudonym", "valid_from", "valid_until")
         )
@@ -80,6 +81,29 @@ class Writes:
         return Step(
             "domain_key", self._insert(TABLES["domain_key"]), {name: getattr(row, name) for name in names}
         )
+
+    def put_officer(self, row: Officer) -> Step:
+        """Add or change an officer."""
+        return self.put("officer", {field.name: getattr(row, field.name) for field in fields(Officer)})
+
+    def activate_policy(self, row: Activation, content: bytes) -> list[Step]:
+        """Keep a bundle, if it is new, and its activation."""
+        insert = self._insert(TABLES["policy_bundle"]).on_conflict_do_nothing()
+        values = {field.name: getattr(row, field.name) for field in fields(Activation)}
+        return [
+            Step("policy_bundle", insert, {"digest": row.digest, "content": content}),
+            Step("policy_activation", self._insert(TABLES["policy_activation"]), values),
+        ]
+
+    def count(self, counter: Counter, subjects: int) -> Step:
+        """Add to a counter, and make it when it is new."""
+        table = TABLES["counter"]
+        values = {field.name: getattr(counter, field.name) for field in fields(Counter)}
+        insert = self._insert(table)
+        statement = insert.on_conflict_do_update(
+            index_elements=sorted(values), set_={"passed": table.c.passed + insert.excluded.passed}
+        )
+        return Step("counter", statement, {**values, "passed": subjects})
 
     def activate(self, row: Snapshot, log_index: int) -> list[Step]:
         """Replace a register: what it held goes, the snapshot takes its place."""

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""PolicyService: a dry run of the decision; nothing is stored, sent or sealed."""
+"""PolicyService: a dry run of the decision, and the rules themselves; nothing is stored, sent or sealed."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from broker.decide.engine import decide
-from broker.decide.explain import explain
+from broker.decide.explain import explain, explain_near_miss
 from broker.decide.model import Fact, FactState, Party, Request
+from broker.decide.near import NearMiss, near_misses
 from broker.exchange import Desk
-from broker.messages import decision_message
+from broker.messages import decision_message, reason_messages
 from broker.storage.port import PartyStatus, Store
-from sluis.errors import InvalidInput
+from sluis.errors import InvalidInput, NotFound
 from sluis.identifiers import Oin
+from sluis.policy.bundle import Bundle
 from sluis.policy.facts import CounterFact, RegisterFact, StatedFact, Statement
 from sluis.policy.rules import Operation
 from sluis.rpc.caller import Caller
@@ -50,14 +52,38 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
             claims={**self._supposed_statements(request.suppose, sender.oin), **request.claims},
             facts=self._supposed_facts(request.suppose),
             counters=dict.fromkeys(self._counters(), 0),
-            subjects=1,
+            subjects=request.subjects or 1,
             at=self.clock(),
             strict=request.strict,
         )
-        decision = decide(asked, self._desk.bundle)
-        words = explain(decision, self._desk.bundle)
+        bundle = self._desk.bundle
+        decision = decide(asked, bundle)
+        words = explain(decision, bundle)
         return policy_pb2.ExplainResponse(
-            decision=decision_message(decision), dutch=words.dutch, english=words.english
+            decision=decision_message(decision),
+            dutch=words.dutch,
+            english=words.english,
+            near_misses=[_near_miss(miss, bundle) for miss in near_misses(asked, bundle)],
+        )
+
+    @unary
+    async def GetPolicy(
+        self, caller: Caller, request: policy_pb2.GetPolicyRequest
+    ) -> policy_pb2.GetPolicyResponse:
+        """Show the rules that decide now, or those of a digest, as they were activated."""
+        await self._desk.directory.admit(caller)
+        return await asyncio.to_thread(self._policy, request.digest)
+
+    def _policy(self, digest: str) -> policy_pb2.GetPolicyResponse:
+        activations = [row for row in self._store.activations() if digest in ("", row.digest)]
+        archive = self._store.policy_bundle(activations[-1].digest) if activations else None
+        if archive is None:
+            raise NotFound("not-found", "no rules with this digest were activated", where="digest")
+        return policy_pb2.GetPolicyResponse(
+            digest=activations[-1].digest,
+            archive=archive,
+            log_index=activations[-1].log_index,
+            activated_at_ms=activations[-1].at_ms,
         )
 
     def _supposed_facts(self, names: Sequence[str]) -> dict[str, Fact]:
@@ -105,3 +131,13 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
         if row is None or row.status is not PartyStatus.ACTIVE:
             return Party(oin=oin, role="", sector="")
         return Party(oin=oin, role=row.role, sector=self._desk.bundle.sector_of(row.role))
+
+
+def _near_miss(miss: NearMiss, bundle: Bundle) -> policy_pb2.NearMiss:
+    words = explain_near_miss(miss, bundle)
+    return policy_pb2.NearMiss(
+        rule_id=miss.rule.id,
+        missing=reason_messages(miss.missing),
+        dutch=words.dutch,
+        english=words.english,
+    )

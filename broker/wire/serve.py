@@ -15,7 +15,11 @@ from grpc_reflection.v1alpha import reflection
 from broker.app import Broker, make_broker
 from broker.audit.checkpointer import Checkpointer
 from broker.audit.witness_client import WitnessClient
+from broker.console.app import make_app
+from broker.console.authzen import DecisionPoint
+from broker.console.serve import Console
 from broker.keys import BrokerKeys
+from broker.policy.active import install
 from broker.settings import BrokerSettings, WitnessSettings
 from broker.storage.open import open_store
 from broker.storage.port import Store
@@ -28,9 +32,9 @@ from sluis import __version__
 from sluis.checkpoint import WITNESS_TYPES, parse_vkeys
 from sluis.errors import InvalidInput, SluisError
 from sluis.events import configure_logs
-from sluis.policy.bundle import default_directory, load_bundle
+from sluis.policy.bundle import default_directory, read_files
 from sluis.rpc.process import run_until_signal, tls_of
-from sluis.rpc.server import bind, make_server, utc_now
+from sluis.rpc.server import TlsFiles, bind, make_server, utc_now
 from sluis.rpc.tap import WireTap
 from sluis.v1 import (
     audit_pb2,
@@ -58,13 +62,14 @@ def serve(settings: BrokerSettings) -> None:
 
 async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     keys = BrokerKeys.load(settings.keys, settings.origin)
-    bundle = load_bundle(settings.policies or default_directory())
+    files = read_files(settings.policies or default_directory())
     tls = tls_of(settings.keys)
     witnesses = [
         WitnessClient(item.url, parse_vkeys(item.vkeys, WITNESS_TYPES), verify=_witness_roots(item))
         for item in settings.witnesses
     ]
     store = open_store(settings.database)
+    bundle = install(store, files, utc_now())
     broker = make_broker(store, bundle, keys.receipt, settings.origin, utc_now, stop.is_set)
     checkpointer = Checkpointer(store, keys.log, witnesses, utc_now, settings.checkpoint_seconds)
     server = make_server(WireTap(settings.wire_tap) if settings.wire_tap else None)
@@ -72,8 +77,11 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     _add_services(server, broker)
     port = bind(server, settings.listen, tls)
+    console = _console(settings, broker, tls)
     broker.desk.committer.start()
     await server.start()
+    if console:
+        console.start()
     tasks = [
         asyncio.create_task(checkpointer.run()),
         asyncio.create_task(_watch_health(health, store, checkpointer)),
@@ -87,16 +95,38 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         policy=bundle.digest,
         origin=settings.origin,
         tap=bool(settings.wire_tap),
+        http=settings.http_listen,
     )
     await stop.wait()
     log.info("service.stopping", grace=settings.grace_seconds)
     broker.doorbell.ring_all()
     await health.enter_graceful_shutdown()
+    if console:
+        await console.close()
     await server.stop(grace=settings.grace_seconds)
     await broker.desk.committer.close()
     await _end(tasks, checkpointer, witnesses)
     store.close()
     log.info("service.stopped")
+
+
+def _console(settings: BrokerSettings, broker: Broker, tls: TlsFiles) -> Console | None:
+    if not settings.http_listen:
+        return None
+    point = DecisionPoint(
+        lambda: broker.desk.bundle,
+        utc_now,
+        url=settings.http_url or f"https://{settings.http_listen}",
+        origin=settings.origin,
+    )
+    return Console(
+        make_app(point),
+        settings.http_listen,
+        certificate=tls.certificate,
+        key=tls.key,
+        roots=tls.roots,
+        grace=settings.grace_seconds,
+    )
 
 
 def _witness_roots(witness: WitnessSettings) -> ssl.SSLContext | bool:

@@ -30,6 +30,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 Out = Annotated[Path, typer.Option("--out", help="Where to keep opened signals, one JSON object a line.")]
 
 TOML = Path("sluis.toml")
+ASK_FIRST_FROM = 20
 MOST_SHOWN = 20
 
 
@@ -72,16 +73,28 @@ def push(
     fines: Annotated[Path, typer.Argument(help="fines.csv")],
     to: Annotated[str, typer.Option("--to", help="The recipient's OIN (the designated foundation).")],
     config: Config = TOML,
+    ask_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--ask-first/--offer-all",
+            help="Ask the broker beforehand, and leave out what it would refuse; by itself from 20 rows on.",
+        ),
+    ] = None,
     as_data: Json = False,
 ) -> None:
     """Push fines as sealed signals (for the Labour Inspectorate). A wrong row is told; the others go on."""
     file = read_fines(fines, today=_today())
     _tell_problems(fines, file)
+    asking = len(file.accepted) >= ASK_FIRST_FROM if ask_first is None else ask_first
 
     async def run() -> None:
         async with Kit.open(KitSettings.load(config)) as kit:
             with progress_bar("push", len(file.accepted)) as progress:
-                report = await push_fines(kit, file, Oin.parse(to), progress=progress)
+                report = await push_fines(kit, file, Oin.parse(to), ask_first=asking, progress=progress)
+        for group in report.left_out[:MOST_SHOWN]:
+            say(f"{group.count} not offered, since the broker would refuse: {group.english}")
+            for missing in group.missing:
+                say(f"  {missing}")
         again = sum(outcome.sent_before for outcome in report.outcomes)
         say(f"{report.permitted} permitted" + (f" ({again} of them in an earlier run)" if again else ""))
         for reason, number in sorted(report.denied.items()):
@@ -94,6 +107,10 @@ def push(
             **_file_report(file),
             "permitted": report.permitted,
             "sent_before": again,
+            "not_offered": {
+                reason: sum(group.count for group in report.left_out if group.reason == reason)
+                for reason in sorted({group.reason for group in report.left_out})
+            },
             "denied": report.denied,
             "errors": report.errors,
         }

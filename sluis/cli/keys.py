@@ -12,7 +12,8 @@ from sluis.certificates import certificate_oin
 from sluis.cli.extras import needs_extra
 from sluis.cli.output import print_json, say
 from sluis.identifiers import Oin
-from sluis.keys import KeyFolder
+from sluis.keys import KeyFolder, read_secret, write_secret
+from sluis.signing import SEED_SIZE, SigningKey
 
 app = typer.Typer(help="Make and show keys.", no_args_is_help=True)
 
@@ -84,6 +85,18 @@ def broker(
             "log_vkeys": [str(signer.vkey) for signer in keys.log],
         }
     )
+
+
+@app.command()
+def officer(
+    key: Annotated[Path, typer.Argument(help="The key file to make.")],
+    show_only: Annotated[bool, typer.Option("--show", help="Print the one that exists; make none.")] = False,
+) -> None:
+    """Make the key with which an officer signs changes of the rules, and print its public half."""
+    if not show_only:
+        write_secret(key, SigningKey.generate().to_bytes())
+    public = SigningKey.from_bytes(read_secret(key, SEED_SIZE)).public
+    print_json({"officer_key": public.raw.hex()})
 
 
 @app.command()

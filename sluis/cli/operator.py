@@ -10,6 +10,7 @@ from sluis.certificates import read_certificates
 from sluis.cli.extras import needs_extra
 from sluis.cli.output import print_json, say
 from sluis.errors import InvalidInput, NotFound
+from sluis.signing import VerifyKey
 
 if TYPE_CHECKING:
     from broker.administration import Operator
@@ -38,7 +39,7 @@ def admit(
     config: Config = None,
 ) -> None:
     """Register a participant, or renew its card, after checking it against the trusted roots."""
-    store, operator, settings = _open(config)
+    store, operator, settings = open_broker(config)
     roots = read_certificates(_read(settings.keys / "ca.crt"))
     try:
         row = operator.admit(_read(card), role, roots)
@@ -46,6 +47,47 @@ def admit(
         store.close()
     say(f"admitted {row.name} as {row.role}")
     print_json({"oin": row.oin, "name": row.name, "role": row.role, "status": row.status.value})
+
+
+@app.command()
+def enrol(
+    officer: Annotated[str, typer.Argument(help="A reference such as fg-1; never a name.")],
+    organisation: Annotated[str, typer.Option("--organisation", help="The officer's participant, by OIN.")],
+    function: Annotated[str, typer.Option("--function", help="privacy or legal.")],
+    key: Annotated[str, typer.Option("--key", help="The public key that `sluis keys officer` printed.")],
+    config: Config = None,
+) -> None:
+    """Let an officer sign changes of the rules."""
+    store, _, _ = open_broker(config)
+    from broker.policy.officers import OfficerFunction, Officers
+    from sluis.rpc.server import utc_now
+
+    try:
+        row = Officers(store, utc_now).enrol(
+            officer, organisation, OfficerFunction.parse(function), VerifyKey(_unhex(key))
+        )
+    finally:
+        store.close()
+    say(f"enrolled {row.officer} as {row.function} officer")
+    print_json({"officer": row.officer, "organisation": row.organisation, "function": row.function})
+
+
+@app.command()
+def retire(
+    officer: Annotated[str, typer.Argument(help="The officer's reference.")],
+    reason: Reason,
+    config: Config = None,
+) -> None:
+    """End an officer's power to sign."""
+    store, _, _ = open_broker(config)
+    from broker.policy.officers import Officers
+    from sluis.rpc.server import utc_now
+
+    try:
+        Officers(store, utc_now).retire(officer, reason)
+    finally:
+        store.close()
+    say(f"retired {officer}")
 
 
 @app.command()
@@ -73,7 +115,7 @@ def resume(
 def _switch(config: Path | None, scope: str, target: str, reason: str, *, resume: bool) -> None:
     if not reason.strip():
         raise InvalidInput("malformed-request", "a reason is due", where="--reason")
-    store, operator, _ = _open(config)
+    store, operator, _ = open_broker(config)
     from broker.storage.port import PartyStatus
 
     try:
@@ -88,18 +130,31 @@ def _switch(config: Path | None, scope: str, target: str, reason: str, *, resume
     say(f"{'resumed' if resume else 'stopped'} {scope} {target}")
 
 
-def _open(config: Path | None) -> "tuple[Store, Operator, BrokerSettings]":
+def open_broker(config: Path | None) -> "tuple[Store, Operator, BrokerSettings]":
+    """Open the broker's database for an act of its operator; close the store afterwards."""
     with needs_extra("broker"):
         from broker.administration import Operator
+        from broker.policy.active import stored_bundle
         from broker.settings import BrokerSettings
         from broker.storage.open import open_store
     from sluis.policy.bundle import default_directory, load_bundle
     from sluis.rpc.server import utc_now
 
     settings = BrokerSettings.load(config)
-    bundle = load_bundle(settings.policies or default_directory())
     store = open_store(settings.database)
+    activations = store.activations()
+    if activations:
+        bundle = stored_bundle(store, activations[-1].digest)
+    else:
+        bundle = load_bundle(settings.policies or default_directory())
     return store, Operator(store, bundle, utc_now), settings
+
+
+def _unhex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise InvalidInput("malformed-request", "a public key is hexadecimal", where="--key") from None
 
 
 def _read(path: Path) -> bytes:

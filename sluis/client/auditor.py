@@ -45,6 +45,7 @@ class _Reading:
     verifier: LogVerifier
     report: AuditReport
     progress: Callable[[int, int], None]
+    on_entry: Callable[[int, dict[str, object]], None]
     done: int = 0
     edges: dict[int, Hash] = field(default_factory=dict)
 
@@ -55,6 +56,7 @@ class _Reading:
             self.edges[self.done] = leaf_hash(row.entry)
         self.done += 1
         document = parse_canonical(row.entry)
+        self.on_entry(row.log_index, document)
         operation = str(document.get("operation"))
         self.report.operations[operation] += 1
         if "decision" in document:
@@ -68,9 +70,15 @@ class Auditor:
         self._connections = connections
         self._trust = trust
 
-    async def verify(self, *, progress: Callable[[int, int], None] = lambda done, size: None) -> AuditReport:
+    async def verify(
+        self,
+        *,
+        progress: Callable[[int, int], None] = lambda done, size: None,
+        on_entry: Callable[[int, dict[str, object]], None] = lambda index, entry: None,
+    ) -> AuditReport:
         """Recompute everything that was in the log when this was called.
 
+        `on_entry` sees each entry as it is read; only when this returns is it known that all of them hold.
         Raises NotAuthentic `log-inconsistent`, `checkpoint-wrong` or `not-witnessed`, saying where; NotPermitted
         `not-your-role` for a caller that may not read entries.
         """
@@ -79,7 +87,7 @@ class Auditor:
         verifier = LogVerifier(verified.checkpoint)
         if remembered is not None:
             verifier.check_consistency_with(remembered)  # also refuses a log that was cut back
-        reading = _Reading(verifier=verifier, report=AuditReport(), progress=progress)
+        reading = _Reading(verifier=verifier, report=AuditReport(), progress=progress, on_entry=on_entry)
         await self._read(reading, verified.checkpoint)
         await self._check_stored_tree(reading.edges, verified.checkpoint)
         if reading.done:

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The kit as a whole: one participant, its keys, its connections, and what it can do with them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from sluis.client.auditor import Auditor
 from sluis.client.connection import Connections
+from sluis.client.foresight import Foreseen, foresee
 from sluis.client.inbox import Inbox
 from sluis.client.matcher import Matcher
 from sluis.client.outbox import Outbox
 from sluis.client.pseudonymiser import Pseudonymiser
 from sluis.client.receiver import Receiver
 from sluis.client.registrar import Registrar
-from sluis.client.sender import Sender
+from sluis.client.sender import Draft, Sender
 from sluis.client.settings import KitSettings
 from sluis.client.state import KitState
 from sluis.client.trust import Trust
@@ -104,6 +105,10 @@ class Kit:
                 )
             finally:
                 await connections.close()
+
+    async def foresee(self, drafts: Sequence[Draft]) -> tuple[Foreseen, ...]:
+        """Ask the broker what it would decide on these drafts, before anything is sealed or sent."""
+        return await foresee(drafts, self.agreement, self.connections, self.bundle)
 
 
 def _now() -> datetime:

@@ -105,7 +105,7 @@ def default_directory() -> Traversable:
 
 def load_bundle(directory: Traversable | Path) -> Bundle:
     """Load all rules below a directory. Raises InvalidInput `malformed-rule` or `file-not-found`."""
-    return read_bundle(dict(_files(directory)))
+    return read_bundle(read_files(directory))
 
 
 def read_bundle(files: Mapping[str, bytes]) -> Bundle:
@@ -145,6 +145,11 @@ def _turns(rule: Rule) -> Iterator[date]:
     yield rule.valid_from
     if rule.valid_until is not None and rule.valid_until < date.max:
         yield rule.valid_until + timedelta(days=1)
+
+
+def read_files(directory: Traversable | Path) -> dict[str, bytes]:
+    """The rule files below a directory by name. Raises InvalidInput `malformed-rule`."""
+    return dict(_files(directory))
 
 
 def _files(directory: Traversable | Path) -> Iterator[tuple[str, bytes]]:

@@ -106,11 +106,11 @@ def read(document: Document, model: type[EntryType]) -> EntryType:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         path = tuple(first["loc"])
         key = ".".join(str(step) for step in path) or "file"
-        problem = _PROBLEMS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        problem = PROBLEMS.get(first["type"], first["msg"].removeprefix("Value error, "))
         raise document.refusal(f"`{key}`: {problem[:1].lower()}{problem[1:]}", path) from None
 
 
-_PROBLEMS = {
+PROBLEMS = {
     "extra_forbidden": "this key is not known here",
     "missing": "this key is missing",
     "model_type": "keys and values are due here",

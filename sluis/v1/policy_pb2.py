@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sluis.v1 import envelope_pb2 as sluis_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sluis/v1/policy.proto\x12\x08sluis.v1\x1a\x17sluis/v1/envelope.proto\"\xac\x02\n\x0e\x45xplainRequest\x12\x11\n\toperation\x18\x01 \x01(\t\x12\x11\n\tagreement\x18\x02 \x01(\t\x12\x15\n\rrecipient_oin\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12&\n\x06\x66ields\x18\x06 \x03(\x0b\x32\x16.sluis.v1.ExplainField\x12\x34\n\x06\x63laims\x18\x07 \x03(\x0b\x32$.sluis.v1.ExplainRequest.ClaimsEntry\x12\x0f\n\x07suppose\x18\x08 \x03(\t\x12\x0e\n\x06strict\x18\t \x01(\x08\x12\x10\n\x08\x64\x65livery\x18\n \x01(\t\x1a-\n\x0b\x43laimsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x0c\x45xplainField\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\"W\n\x0f\x45xplainResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\r\n\x05\x64utch\x18\x02 \x01(\t\x12\x0f\n\x07\x65nglish\x18\x03 \x01(\t2O\n\rPolicyService\x12>\n\x07\x45xplain\x12\x18.sluis.v1.ExplainRequest\x1a\x19.sluis.v1.ExplainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15sluis/v1/policy.proto\x12\x08sluis.v1\x1a\x17sluis/v1/envelope.proto\"\"\n\x10GetPolicyRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\"`\n\x11GetPolicyResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0f\n\x07\x61rchive\x18\x02 \x01(\x0c\x12\x11\n\tlog_index\x18\x03 \x01(\x04\x12\x17\n\x0f\x61\x63tivated_at_ms\x18\x04 \x01(\x03\"\xbe\x02\n\x0e\x45xplainRequest\x12\x11\n\toperation\x18\x01 \x01(\t\x12\x11\n\tagreement\x18\x02 \x01(\t\x12\x15\n\rrecipient_oin\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12&\n\x06\x66ields\x18\x06 \x03(\x0b\x32\x16.sluis.v1.ExplainField\x12\x34\n\x06\x63laims\x18\x07 \x03(\x0b\x32$.sluis.v1.ExplainRequest.ClaimsEntry\x12\x0f\n\x07suppose\x18\x08 \x03(\t\x12\x0e\n\x06strict\x18\t \x01(\x08\x12\x10\n\x08\x64\x65livery\x18\n \x01(\t\x12\x10\n\x08subjects\x18\x0b \x01(\x04\x1a-\n\x0b\x43laimsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x0c\x45xplainField\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\"\x80\x01\n\x0f\x45xplainResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\r\n\x05\x64utch\x18\x02 \x01(\t\x12\x0f\n\x07\x65nglish\x18\x03 \x01(\t\x12\'\n\x0bnear_misses\x18\x04 \x03(\x0b\x32\x12.sluis.v1.NearMiss\"^\n\x08NearMiss\x12\x0f\n\x07rule_id\x18\x01 \x01(\t\x12!\n\x07missing\x18\x02 \x03(\x0b\x32\x10.sluis.v1.Reason\x12\r\n\x05\x64utch\x18\x03 \x01(\t\x12\x0f\n\x07\x65nglish\x18\x04 \x01(\t2\x95\x01\n\rPolicyService\x12>\n\x07\x45xplain\x12\x18.sluis.v1.ExplainRequest\x1a\x19.sluis.v1.ExplainResponse\x12\x44\n\tGetPolicy\x12\x1a.sluis.v1.GetPolicyRequest\x1a\x1b.sluis.v1.GetPolicyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,14 +34,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPLAINREQUEST_CLAIMSENTRY']._loaded_options = None
   _globals['_EXPLAINREQUEST_CLAIMSENTRY']._serialized_options = b'8\001'
-  _globals['_EXPLAINREQUEST']._serialized_start=61
-  _globals['_EXPLAINREQUEST']._serialized_end=361
-  _globals['_EXPLAINREQUEST_CLAIMSENTRY']._serialized_start=316
-  _globals['_EXPLAINREQUEST_CLAIMSENTRY']._serialized_end=361
-  _globals['_EXPLAINFIELD']._serialized_start=363
-  _globals['_EXPLAINFIELD']._serialized_end=409
-  _globals['_EXPLAINRESPONSE']._serialized_start=411
-  _globals['_EXPLAINRESPONSE']._serialized_end=498
-  _globals['_POLICYSERVICE']._serialized_start=500
-  _globals['_POLICYSERVICE']._serialized_end=579
+  _globals['_GETPOLICYREQUEST']._serialized_start=60
+  _globals['_GETPOLICYREQUEST']._serialized_end=94
+  _globals['_GETPOLICYRESPONSE']._serialized_start=96
+  _globals['_GETPOLICYRESPONSE']._serialized_end=192
+  _globals['_EXPLAINREQUEST']._serialized_start=195
+  _globals['_EXPLAINREQUEST']._serialized_end=513
+  _globals['_EXPLAINREQUEST_CLAIMSENTRY']._serialized_start=468
+  _globals['_EXPLAINREQUEST_CLAIMSENTRY']._serialized_end=513
+  _globals['_EXPLAINFIELD']._serialized_start=515
+  _globals['_EXPLAINFIELD']._serialized_end=561
+  _globals['_EXPLAINRESPONSE']._serialized_start=564
+  _globals['_EXPLAINRESPONSE']._serialized_end=692
+  _globals['_NEARMISS']._serialized_start=694
+  _globals['_NEARMISS']._serialized_end=788
+  _globals['_POLICYSERVICE']._serialized_start=791
+  _globals['_POLICYSERVICE']._serialized_end=940
 # @@protoc_insertion_point(module_scope)

@@ -7,8 +7,26 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class GetPolicyRequest(_message.Message):
+    __slots__ = ("digest",)
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    def __init__(self, digest: _Optional[str] = ...) -> None: ...
+
+class GetPolicyResponse(_message.Message):
+    __slots__ = ("digest", "archive", "log_index", "activated_at_ms")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    ARCHIVE_FIELD_NUMBER: _ClassVar[int]
+    LOG_INDEX_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    archive: bytes
+    log_index: int
+    activated_at_ms: int
+    def __init__(self, digest: _Optional[str] = ..., archive: _Optional[bytes] = ..., log_index: _Optional[int] = ..., activated_at_ms: _Optional[int] = ...) -> None: ...
+
 class ExplainRequest(_message.Message):
-    __slots__ = ("operation", "agreement", "recipient_oin", "kind", "purpose", "fields", "claims", "suppose", "strict", "delivery")
+    __slots__ = ("operation", "agreement", "recipient_oin", "kind", "purpose", "fields", "claims", "suppose", "strict", "delivery", "subjects")
     class ClaimsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +44,7 @@ class ExplainRequest(_message.Message):
     SUPPOSE_FIELD_NUMBER: _ClassVar[int]
     STRICT_FIELD_NUMBER: _ClassVar[int]
     DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    SUBJECTS_FIELD_NUMBER: _ClassVar[int]
     operation: str
     agreement: str
     recipient_oin: str
@@ -36,7 +55,8 @@ class ExplainRequest(_message.Message):
     suppose: _containers.RepeatedScalarFieldContainer[str]
     strict: bool
     delivery: str
-    def __init__(self, operation: _Optional[str] = ..., agreement: _Optional[str] = ..., recipient_oin: _Optional[str] = ..., kind: _Optional[str] = ..., purpose: _Optional[str] = ..., fields: _Optional[_Iterable[_Union[ExplainField, _Mapping]]] = ..., claims: _Optional[_Mapping[str, str]] = ..., suppose: _Optional[_Iterable[str]] = ..., strict: _Optional[bool] = ..., delivery: _Optional[str] = ...) -> None: ...
+    subjects: int
+    def __init__(self, operation: _Optional[str] = ..., agreement: _Optional[str] = ..., recipient_oin: _Optional[str] = ..., kind: _Optional[str] = ..., purpose: _Optional[str] = ..., fields: _Optional[_Iterable[_Union[ExplainField, _Mapping]]] = ..., claims: _Optional[_Mapping[str, str]] = ..., suppose: _Optional[_Iterable[str]] = ..., strict: _Optional[bool] = ..., delivery: _Optional[str] = ..., subjects: _Optional[int] = ...) -> None: ...
 
 class ExplainField(_message.Message):
     __slots__ = ("name", "category")
@@ -47,11 +67,25 @@ class ExplainField(_message.Message):
     def __init__(self, name: _Optional[str] = ..., category: _Optional[str] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("decision", "dutch", "english")
+    __slots__ = ("decision", "dutch", "english", "near_misses")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     DUTCH_FIELD_NUMBER: _ClassVar[int]
     ENGLISH_FIELD_NUMBER: _ClassVar[int]
+    NEAR_MISSES_FIELD_NUMBER: _ClassVar[int]
     decision: _envelope_pb2.Decision
     dutch: str
     english: str
-    def __init__(self, decision: _Optional[_Union[_envelope_pb2.Decision, _Mapping]] = ..., dutch: _Optional[str] = ..., english: _Optional[str] = ...) -> None: ...
+    near_misses: _containers.RepeatedCompositeFieldContainer[NearMiss]
+    def __init__(self, decision: _Optional[_Union[_envelope_pb2.Decision, _Mapping]] = ..., dutch: _Optional[str] = ..., english: _Optional[str] = ..., near_misses: _Optional[_Iterable[_Union[NearMiss, _Mapping]]] = ...) -> None: ...
+
+class NearMiss(_message.Message):
+    __slots__ = ("rule_id", "missing", "dutch", "english")
+    RULE_ID_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    DUTCH_FIELD_NUMBER: _ClassVar[int]
+    ENGLISH_FIELD_NUMBER: _ClassVar[int]
+    rule_id: str
+    missing: _containers.RepeatedCompositeFieldContainer[_envelope_pb2.Reason]
+    dutch: str
+    english: str
+    def __init__(self, rule_id: _Optional[str] = ..., missing: _Optional[_Iterable[_Union[_envelope_pb2.Reason, _Mapping]]] = ..., dutch: _Optional[str] = ..., english: _Optional[str] = ...) -> None: ...

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PolicyServiceStub:
-    """Answers what the rules in force would decide; nothing is sent, stored or sealed.
+    """Answers what the rules in force would decide, and shows those rules; nothing is sent, stored or sealed.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,27 @@ class PolicyServiceStub:
                 request_serializer=sluis_dot_v1_dot_policy__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=sluis_dot_v1_dot_policy__pb2.ExplainResponse.FromString,
                 _registered_method=True)
+        self.GetPolicy = channel.unary_unary(
+                '/sluis.v1.PolicyService/GetPolicy',
+                request_serializer=sluis_dot_v1_dot_policy__pb2.GetPolicyRequest.SerializeToString,
+                response_deserializer=sluis_dot_v1_dot_policy__pb2.GetPolicyResponse.FromString,
+                _registered_method=True)
 
 
 class PolicyServiceServicer:
-    """Answers what the rules in force would decide; nothing is sent, stored or sealed.
+    """Answers what the rules in force would decide, and shows those rules; nothing is sent, stored or sealed.
     """
 
     def Explain(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """A dry run of one exchange with the caller as its sender.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPolicy(self, request, context):
+        """The rules themselves, as they were activated.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -60,6 +73,11 @@ def add_PolicyServiceServicer_to_server(servicer, server):
                     request_deserializer=sluis_dot_v1_dot_policy__pb2.ExplainRequest.FromString,
                     response_serializer=sluis_dot_v1_dot_policy__pb2.ExplainResponse.SerializeToString,
             ),
+            'GetPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPolicy,
+                    request_deserializer=sluis_dot_v1_dot_policy__pb2.GetPolicyRequest.FromString,
+                    response_serializer=sluis_dot_v1_dot_policy__pb2.GetPolicyResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'sluis.v1.PolicyService', rpc_method_handlers)
@@ -69,7 +87,7 @@ def add_PolicyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PolicyService:
-    """Answers what the rules in force would decide; nothing is sent, stored or sealed.
+    """Answers what the rules in force would decide, and shows those rules; nothing is sent, stored or sealed.
     """
 
     @staticmethod
@@ -89,6 +107,33 @@ class PolicyService:
             '/sluis.v1.PolicyService/Explain',
             sluis_dot_v1_dot_policy__pb2.ExplainRequest.SerializeToString,
             sluis_dot_v1_dot_policy__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluis.v1.PolicyService/GetPolicy',
+            sluis_dot_v1_dot_policy__pb2.GetPolicyRequest.SerializeToString,
+            sluis_dot_v1_dot_policy__pb2.GetPolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

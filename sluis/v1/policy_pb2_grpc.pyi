@@ -29,29 +29,44 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PolicyServiceStub:
-    """Answers what the rules in force would decide; nothing is sent, stored or sealed."""
+    """Answers what the rules in force would decide, and shows those rules; nothing is sent, stored or sealed."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PolicyServiceAsyncStub: ...
     Explain: _grpc.UnaryUnaryMultiCallable[_policy_pb2.ExplainRequest, _policy_pb2.ExplainResponse]
+    """A dry run of one exchange with the caller as its sender."""
+    GetPolicy: _grpc.UnaryUnaryMultiCallable[_policy_pb2.GetPolicyRequest, _policy_pb2.GetPolicyResponse]
+    """The rules themselves, as they were activated."""
 
 @_typing.type_check_only
 class PolicyServiceAsyncStub(PolicyServiceStub):
-    """Answers what the rules in force would decide; nothing is sent, stored or sealed."""
+    """Answers what the rules in force would decide, and shows those rules; nothing is sent, stored or sealed."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Explain: _aio.UnaryUnaryMultiCallable[_policy_pb2.ExplainRequest, _policy_pb2.ExplainResponse]  # type: ignore[assignment]
+    """A dry run of one exchange with the caller as its sender."""
+    GetPolicy: _aio.UnaryUnaryMultiCallable[_policy_pb2.GetPolicyRequest, _policy_pb2.GetPolicyResponse]  # type: ignore[assignment]
+    """The rules themselves, as they were activated."""
 
 class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Answers what the rules in force would decide; nothing is sent, stored or sealed."""
+    """Answers what the rules in force would decide, and shows those rules; nothing is sent, stored or sealed."""
 
     @_abc_1.abstractmethod
     def Explain(
         self,
         request: _policy_pb2.ExplainRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_policy_pb2.ExplainResponse, _abc.Awaitable[_policy_pb2.ExplainResponse]]: ...
+    ) -> _typing.Union[_policy_pb2.ExplainResponse, _abc.Awaitable[_policy_pb2.ExplainResponse]]:
+        """A dry run of one exchange with the caller as its sender."""
+
+    @_abc_1.abstractmethod
+    def GetPolicy(
+        self,
+        request: _policy_pb2.GetPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_policy_pb2.GetPolicyResponse, _abc.Awaitable[_policy_pb2.GetPolicyResponse]]:
+        """The rules themselves, as they were activated."""
 
 def add_PolicyServiceServicer_to_server(servicer: PolicyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

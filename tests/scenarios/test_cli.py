@@ -179,6 +179,23 @@ def test_what_is_denied_is_told_by_reason(shared: Scene, run_as: As, tmp_path: P
     assert "1 denied: NO_CERTIFICATE" in denied.said
 
 
+def test_what_would_be_refused_is_told_before_anything_is_sealed(
+    shared: Scene, run_as: As, tmp_path: Path
+) -> None:
+    cast = shared.stage.cast
+    fines = tmp_path / "fines.csv"
+    old = shared.today.replace(year=shared.today.year - 3, day=1)
+    fines.write_text(f"{FINES_HEADER}\n{establishment(999)};WML;7;1;{old};{old}\n")
+    size = log_size(shared.stage)
+    told = run_as(cast.inspectorate, "push", fines, "--to", cast.foundation.oin, "--ask-first", "--json")
+    assert (told.code, told.data["not_offered"], told.data["denied"]) == (0, {"LOOKBACK": 1}, {})
+    assert "1 not offered, since the broker would refuse: Denied: the fine was imposed longer ago" in told.said
+    assert log_size(shared.stage) == size
+    offered = run_as(cast.inspectorate, "push", fines, "--to", cast.foundation.oin, "--offer-all", "--json")
+    assert sum(offered.data["denied"].values()) == 1
+    assert log_size(shared.stage) == size + 1
+
+
 @pytest.mark.parametrize(
     ("content", "code"),
     [("", "file-empty"), ("hallo\n", "file-not-csv"), ("wet;artikel\n", "column-missing")],

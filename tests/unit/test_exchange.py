@@ -84,7 +84,7 @@ async def test_a_permit_logs_everything_that_decided_and_nothing_that_identifies
     assert entry.keys() == {
         *("v", "time", "operation", "sender", "recipient", "agreement", "kind", "purpose", "decision"),
         *("rules", "reasons", "released", "withheld", "facts", "obligations", "policy"),
-        *("exchange", "delivery", "outcome", "binding"),
+        *("exchange", "delivery", "outcome", "binding", "inputs"),
     }
     assert entry["time"] == "2026-06-22T10:00:00.000Z"
     assert (entry["operation"], entry["decision"], entry["outcome"]) == ("signal.push", "permit", "mailbox")

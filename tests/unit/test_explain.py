@@ -16,7 +16,8 @@ from tests.unit.test_policy_cases import CASES, request_of
 def test_a_permit_names_article_rule_and_fields() -> None:
     words = explain(outcome(), BUNDLE)
     assert words.dutch == (
-        "Toegestaan op grond van WML 18p(7) en Waadi 14b(3)(b). Regel: fine-to-foundation-from-2026-07-01. "
+        "Toegestaan op grond van WML 18p(7) en Waadi 14b(3)(b). Regel: Boete melden aan de stichting (vanaf 1 juli "
+        "2026) [fine-to-foundation-from-2026-07-01]. "
         "Doorgelaten: vestigingsnummer en overtreden wet. "
         "Deze regel berust op een aanname en wacht op een juridisch oordeel."
     )

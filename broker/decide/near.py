@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Which permits nearly applied, and what they lack. For the asking party's own officers, never for others.
+
+What a party lacks tells about its case (a certificate that lapsed, a gate that nobody passed), so this is computed
+for whoever asks about its own request, and stands in no log entry.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from broker.decide.engine import day_of, decide, unknown_words, unmet_conditions
+from broker.decide.model import Reason, Request, RuleRef
+from broker.decide.slots import compiled, fits, slot_of
+from sluis.policy.bundle import Bundle
+from sluis.policy.rules import Status
+
+MOST = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearMiss:
+    """A permit of the right sort, and why it did not apply."""
+
+    rule: RuleRef
+    missing: tuple[Reason, ...]
+
+
+def near_misses(request: Request, bundle: Bundle, most: int = MOST) -> tuple[NearMiss, ...]:
+    """The permits that would have let something pass that did not, nearest first."""
+    if unknown_words(request, bundle):
+        return ()
+    released = set(decide(request, bundle).released)
+    lost = {name for name, _ in request.fields} - released
+    if request.fields and not lost:
+        return ()
+    found = [
+        miss
+        for miss in (*_standing(request, bundle), *_sleeping(request, bundle))
+        if not request.fields or not compiled(bundle.rules[miss.rule.id], bundle).fields.isdisjoint(lost)
+    ]
+    return tuple(sorted(found, key=lambda miss: (len(miss.missing), miss.rule.id))[:most])
+
+
+def _standing(request: Request, bundle: Bundle) -> Iterator[NearMiss]:
+    today = day_of(request, bundle)
+    for permit in slot_of(request, bundle, today).permits:
+        if missing := unmet_conditions(permit, request, today):
+            yield NearMiss(rule=permit.ref, missing=tuple(missing))
+
+
+def _sleeping(request: Request, bundle: Bundle) -> Iterator[NearMiss]:
+    today = day_of(request, bundle)
+    for rule in bundle.agreements[request.agreement].rules:
+        draft = rule.status is Status.DRAFT
+        if not (draft or not rule.holds_on(today)) or not fits(rule, request):
+            continue
+        asleep = {
+            "from": rule.valid_from.isoformat(),
+            "until": str(rule.valid_until or ""),
+            "draft": str(draft),
+        }
+        reason = Reason("RULE_NOT_IN_FORCE", {name: value for name, value in asleep.items() if value})
+        permit = compiled(rule, bundle)
+        yield NearMiss(rule=permit.ref, missing=(reason, *unmet_conditions(permit, request, today)))

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What was decided on can be written down, read back, and is committed to."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker.decide.engine import decide
+from broker.decide.inputs import commit_inputs, read_inputs, write_inputs
+from broker.decide.model import Request
+from sluis.errors import InvalidInput
+from tests.unit.decide_samples import BUNDLE, FINE, NLA, VALID
+from tests.unit.test_decide_properties import requests
+
+
+@settings(max_examples=100, deadline=None)
+@given(requests, st.dictionaries(st.sampled_from(["a", "b"]), st.integers(0, 9)), st.integers(0, 9))
+def test_a_request_comes_back_as_it_was_and_is_decided_alike(
+    request: Request, counters: dict[str, int], subjects: int
+) -> None:
+    request = replace(request, counters=counters, subjects=subjects)
+    again = read_inputs(write_inputs(request))
+    assert again == request
+    for name in ("claims", "facts", "counters"):
+        assert getattr(again, name) == getattr(request, name)
+    assert write_inputs(again) == write_inputs(request)
+    assert decide(again, BUNDLE) == decide(request, BUNDLE)
+
+
+def test_the_moment_is_kept_to_the_microsecond_in_utc() -> None:
+    at = datetime(2026, 7, 1, 0, 0, 0, 1, tzinfo=timezone(timedelta(hours=2)))
+    again = read_inputs(write_inputs(replace(FINE, at=at)))
+    assert again.at == at
+    assert again.at.tzinfo is UTC
+
+
+def test_a_fact_without_asserter_comes_back_without() -> None:
+    facts = {"certificate_valid": replace(VALID, asserter=None)}
+    assert read_inputs(write_inputs(replace(FINE, facts=facts))).facts == facts
+
+
+WRITTEN = json.loads(write_inputs(replace(FINE, facts={"certificate_valid": replace(VALID, asserter=NLA)})))
+
+
+@pytest.mark.parametrize("name", sorted(WRITTEN))
+@pytest.mark.parametrize("value", [None, 7, "x", [], {}, [["a"]], {"a": "b"}])
+def test_anything_else_is_refused(name: str, value: Any) -> None:
+    changed = {**WRITTEN, name: value}
+    try:
+        read_inputs(json.dumps(changed).encode())
+    except InvalidInput:
+        return
+    assert write_inputs(read_inputs(json.dumps(changed).encode()))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary() | st.text().map(str.encode))
+def test_no_bytes_crash_the_reader(data: bytes) -> None:
+    with pytest.raises(InvalidInput):
+        read_inputs(data)
+
+
+def test_the_commitment_depends_on_salt_and_inputs() -> None:
+    inputs = write_inputs(FINE)
+    assert commit_inputs(b"a" * 32, inputs) != commit_inputs(b"b" * 32, inputs)
+    assert commit_inputs(b"a" * 32, inputs) != commit_inputs(
+        b"a" * 32, write_inputs(replace(FINE, strict=True))
+    )

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Which permits nearly applied, told to the party that asks."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from broker.decide.explain import explain_near_miss
+from broker.decide.near import near_misses
+from sluis.policy.bundle import read_bundle
+from tests.unit.decide_samples import BUNDLE, FILES, FINE, PERMIT, with_rules
+
+
+def test_a_full_permit_has_no_near_miss() -> None:
+    assert near_misses(FINE, BUNDLE) == ()
+
+
+def test_a_denial_names_what_the_nearest_permits_lack_nearest_first() -> None:
+    nearer = PERMIT.model_copy(update={"id": "nearer", "conditions": PERMIT.conditions[2:]})
+    request = replace(FINE, facts={}, claims={})
+    nearest, further, *_ = near_misses(request, with_rules(permits=[nearer]))
+    assert nearest.rule.id == "nearer"
+    assert [reason.code for reason in nearest.missing] == ["LOOKBACK"]
+    assert further.rule.id == PERMIT.id
+    assert [reason.code for reason in further.missing] == [
+        "PROVISION_NOT_LISTED",
+        "NO_CERTIFICATE",
+        "LOOKBACK",
+    ]
+
+
+def test_only_permits_that_could_release_what_was_lost_count() -> None:
+    more = PERMIT.model_copy(update={"id": "more", "fields": frozenset({"fine_amount"})})
+    request = replace(FINE, fields=(*FINE.fields, ("fine_amount", "organisation")))
+    lacking = more.model_copy(update={"conditions": (PERMIT.conditions[2].model_copy(update={
+        "not_older_than_years": 0}),)})  # fmt: skip
+    bundle = with_rules(permits=[lacking])
+    assert [miss.rule.id for miss in near_misses(request, bundle)] == ["more"]
+    elsewhere = lacking.model_copy(update={"fields": frozenset({"city"})})
+    assert near_misses(request, with_rules(permits=[elsewhere])) == ()
+
+
+def test_a_rule_of_another_day_and_a_draft_say_so() -> None:
+    june = replace(FINE, claims={"provision": "Wav 2(1)", "decided_on": "2026-03-02"})
+    misses = {miss.rule.id: miss for miss in near_misses(june, BUNDLE)}
+    past = misses["fine-to-foundation-until-2026-06-30"]
+    assert past.missing[0].code == "RULE_NOT_IN_FORCE"
+    assert past.missing[0].params["until"] == "2026-06-30"
+    words = explain_near_miss(past, BUNDLE)
+    assert words.dutch == (
+        "Bijna van toepassing: Boete melden aan de stichting (tot en met 30 juni 2026) "
+        "[fine-to-foundation-until-2026-06-30]. Wat ontbreekt: de regel die dit zou toestaan geldt op deze dag niet "
+        "(gold tot en met 2026-06-30)."
+    )
+    drafts = {
+        name: data.replace(b"status: assumed", b"status: draft") if name.startswith("agreements/") else data
+        for name, data in FILES.items()
+    }
+    sleeping = near_misses(FINE, read_bundle(drafts))
+    assert "(a draft)" in explain_near_miss(sleeping[0], read_bundle(drafts)).english
+
+
+def test_nobody_nearly_permits_an_unknown_word() -> None:
+    assert near_misses(replace(FINE, kind="WHAT"), BUNDLE) == ()
+    assert near_misses(replace(FINE, fields=(("what", "organisation"),)), BUNDLE) == ()
+
+
+def test_the_list_is_short() -> None:
+    many = [PERMIT.model_copy(update={"id": f"rule-{number}"}) for number in range(9)]
+    request = replace(FINE, facts={}, at=datetime(2026, 11, 23, tzinfo=UTC))
+    assert len(near_misses(request, with_rules(permits=many))) == 5
