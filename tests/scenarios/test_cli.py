@@ -189,7 +189,9 @@ def test_what_would_be_refused_is_told_before_anything_is_sealed(
     size = log_size(shared.stage)
     told = run_as(cast.inspectorate, "push", fines, "--to", cast.foundation.oin, "--ask-first", "--json")
     assert (told.code, told.data["not_offered"], told.data["denied"]) == (0, {"LOOKBACK": 1}, {})
-    assert "1 not offered, since the broker would refuse: Denied: the fine was imposed longer ago" in told.said
+    assert (
+        "1 not offered, since the broker would refuse: Denied: the fine was imposed longer ago" in told.said
+    )
     assert log_size(shared.stage) == size
     offered = run_as(cast.inspectorate, "push", fines, "--to", cast.foundation.oin, "--offer-all", "--json")
     assert sum(offered.data["denied"].values()) == 1

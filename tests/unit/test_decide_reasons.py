@@ -10,7 +10,7 @@ import pytest
 from broker.decide.engine import decide
 from broker.decide.model import Decision, Effect
 from broker.decide.obligations import strictest
-from broker.decide.slots import slot_of
+from broker.decide.slots import counters_asked, counters_used
 from sluis.policy.conditions import CountedAtMost
 from sluis.policy.rules import Obligations, Operation, Rule, Status
 from tests.unit.decide_samples import (
@@ -93,9 +93,9 @@ def test_a_strict_denial_names_the_prohibitions_that_withhold_and_not_the_others
 
 
 def test_a_denial_without_prohibition_names_the_permits_that_fell_short() -> None:
-    decision = outcome(fields=(("worker_name", "personal"),))
+    decision = outcome(fields=(("fine_amount", "organisation"),))
     assert (ids(decision), decision.assumed) == ([PERMIT.id], True)
-    assert told(decision) == [("worker_name", "FIELD_NOT_LISTED", "")]
+    assert told(decision) == [("fine_amount", "FIELD_NOT_LISTED", "")]
     assert dict(decision.obligations) == {}
 
 
@@ -248,13 +248,20 @@ def test_a_slot_is_of_one_agreement() -> None:
         assert decide(replace(FINE, agreement="other"), bundle).effect is Effect.DENY
 
 
-def test_a_slot_knows_the_counters_that_its_permits_ask_for() -> None:
+def test_the_counters_that_a_request_needs_and_that_it_used() -> None:
     counted = CountedAtMost.model_validate(
         {"counter": "persons_today", "at_most": "5", "dutch": "Ten hoogste vijf.", "otherwise": "LOOKBACK"}
     )
     rule = PERMIT.model_copy(update={"id": "counted", "conditions": (counted,)})
-    assert slot_of(FINE, with_rules(permits=[rule]), date(2026, 11, 23)).counters == {"persons_today"}
-    assert slot_of(FINE, replace(BUNDLE), date(2026, 11, 23)).counters == frozenset()
+    bundle = with_rules(permits=[rule])
+    assert counters_asked(FINE, bundle) == {"persons_today"}
+    assert counters_asked(FINE, BUNDLE) == frozenset()
+    decision = decide(replace(FINE, counters={"persons_today": 1}), bundle)
+    assert ids(decision) == [PERMIT.id, "counted"]
+    assert counters_used(decision, bundle) == {"persons_today"}
+    assert counters_used(decide(replace(FINE, counters={"persons_today": 5}), bundle), bundle) == frozenset()
+    against_it = with_rules(prohibitions=[against("counting", "law", conditions=(counted,))])
+    assert counters_used(decide(FINE, against_it), against_it) == frozenset()
 
 
 def duties(**changes: object) -> Obligations:
