@@ -225,7 +225,8 @@ def test_one_rule_cannot_demand_what_another_forbids() -> None:
          "`lint-stranger` is not in the catalogue; correct or add it (catalog/functions.yaml)"),
         ("facts", "lint_sender:", "lint_day:", "", "`lint_day` is the name of a fact too; rename one of them"),
         ("laws", "valid_until: 2026-06-30, mark: verified, source: a}",
-         "valid_until: 2019-06-30, mark: verified, source: a}", "valid_until: 2019-06-30", "ends before it begins; correct a date"),
+         "valid_until: 2019-06-30, mark: verified, source: a}", "valid_until: 2019-06-30",
+         "ends before it begins; correct a date"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_catalogue_is_refused_with_the_way_to_mend_it(
