@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Exchanges drawn near a rule: mostly what it asks, at the edges of its terms, with a few things amiss.
 
-Everything comes from the bundle, so that any rule that loads is met by exchanges that nearly or just match it.
+Most are careful: they meet what their rule asks, and only sometimes not. Everything comes from the bundle, so that any rule that loads is met by exchanges that nearly or just match it.
 """
 
 from collections.abc import Iterable
@@ -37,6 +37,7 @@ class Exchanges:
     def __init__(self, bundle: Bundle, seed: int) -> None:
         self._bundle = bundle
         self._random = Random(seed)
+        self._careful = False  # whether the exchange in the making mostly meets what its rule asks
         self._rules = [
             (name, rule)
             for name, agreement in bundle.agreements.items()
@@ -51,7 +52,11 @@ class Exchanges:
 
     def draw(self, count: int) -> list[Request]:
         """So many exchanges, each near a rule."""
-        return [self._near(*self._random.choice(self._rules)) for _ in range(count)]
+        found = []
+        for _ in range(count):
+            self._careful = self._random.random() < 0.7
+            found.append(self._near(*self._random.choice(self._rules)))
+        return found
 
     def _near(self, agreement: str, rule: Rule) -> Request:
         catalog = self._bundle.catalog
@@ -64,7 +69,7 @@ class Exchanges:
         own = list(rule.conditions)
         delivery = [item.delivery for item in own if isinstance(item, DeliveryIs)]
         most = [item.subjects_at_most for item in own if isinstance(item, SubjectsAtMost)]
-        subjects = max(0, self._random.choice(most) + self._random.choice((-1, 0, 0, 1))) if most else 1
+        subjects = max(0, self._random.choice(most) + self._edge((-1, 0, 0), (1,))) if most else 1
         request = Request(
             operation=operation,
             sender=sender,
@@ -79,12 +84,17 @@ class Exchanges:
             counters=self._counters(own, subjects),
             subjects=subjects if not self._rarely(30) else self._random.randrange(4),
             delivery=self._mostly(delivery, ("mailbox", "on_match", "")),
-            strict=self._rarely(4),
+            strict=self._random.random() < 0.2,
         )
         return self._amiss(request) if self._rarely(25) else request
 
     def _rarely(self, times: int) -> bool:
-        return self._random.randrange(times) == 0
+        """Once in so many times; far less often in a careful exchange."""
+        return self._random.randrange(times * (10 if self._careful else 1)) == 0
+
+    def _edge(self, right: Iterable[Item], wrong: Iterable[Item]) -> Item:
+        """One of all these; only a right one in a careful exchange."""
+        return self._pick(right if self._careful else [*right, *wrong])
 
     def _pick(self, items: Iterable[Item]) -> Item:
         return self._random.choice(list(items))
@@ -123,7 +133,8 @@ class Exchanges:
             return ()
         own = sorted(rule.fields | {name for name, spec in known.items() if spec.category in rule.categories})
         names = self._random.sample(own, min(len(own), self._random.randint(1, 4)))
-        names += self._random.sample(sorted(known), min(len(known), self._random.randint(0, 2)))
+        if not self._careful:
+            names += self._random.sample(sorted(known), min(len(known), self._random.randint(0, 2)))
         return tuple(
             (
                 name,
@@ -135,14 +146,14 @@ class Exchanges:
     def _time(self, rule: Rule) -> datetime:
         """A day at an edge of the rule, or any from 2024 to 2030; often near midnight in Amsterdam."""
         edges = [rule.valid_from, rule.valid_until or date(2030, 12, 31)]
-        if self._rarely(2):
+        if self._random.random() < (0.1 if self._careful else 0.5):
             day = self._pick(edges) + timedelta(days=self._pick((-1, 0, 0, 1)))
         else:
             last = max(min(edges[1], date(2030, 12, 31)), edges[0])
             first = min(max(edges[0], date(2024, 1, 1)), last)
             day = first + timedelta(days=self._random.randint(0, (last - first).days))
         day = min(max(day, date(1997, 1, 2)), date(2090, 1, 1))
-        if self._rarely(3):
+        if self._random.random() < 0.3:
             midnight = datetime.combine(day, time(0), UTC) - timedelta(hours=self._pick((1, 2)))
             return midnight + timedelta(microseconds=self._pick((-1, 0, 1)))
         return datetime.combine(day, time(self._pick((9, 12, 15)), self._random.randrange(60)), UTC)
@@ -153,7 +164,7 @@ class Exchanges:
         for name, spec in catalog.claims.items():
             asked = [item for item in rule.conditions if _asks(item, name)]
             others = self._asking[name]
-            if not self._rarely(10) and (asked or (others and self._rarely(2))):
+            if not self._rarely(10) and (asked or (others and self._random.random() < 0.5)):
                 found[name] = self._claim(self._pick(asked or others), spec, at)
         for name, fact in catalog.facts.items():
             if isinstance(fact, StatedFact) and not self._rarely(8):
@@ -180,9 +191,9 @@ class Exchanges:
                     (near, near, today, today + timedelta(days=1), date(9998, 5, 5))
                 ).isoformat()
             case NotPassed():
-                return (today + timedelta(days=self._pick((-1, 0, 0, 1, 90)))).isoformat()
+                return (today + timedelta(days=self._edge((0, 0, 1, 90), (-1,)))).isoformat()
             case WorkingDaysPassed():
-                back = condition.working_days_passed * 7 // 5 + self._pick((-1, 0, 1, 2, 3, 4, 5, 40))
+                back = condition.working_days_passed * 7 // 5 + self._edge((3, 4, 5, 40), (-1, 0, 1, 2))
                 return (today - timedelta(days=back)).isoformat()
         raise AssertionError(condition)
 
@@ -209,7 +220,7 @@ class Exchanges:
         for name, spec in self._bundle.catalog.register_facts.items():
             role = spec.owner_role if not self._rarely(15) else self._pick(self._bundle.catalog.roles)
             asserter = None if self._rarely(25) else Party(oin=OINS[0], role=role, sector="public")
-            state = self._pick((*[FactState.PROVEN] * 5, *[FactState.DISPROVEN] * 3, FactState.UNKNOWN))
+            state = self._pick((*[FactState.PROVEN] * 6, *[FactState.DISPROVEN] * 2, FactState.UNKNOWN))
             source = spec.source if not self._rarely(25) else self._pick(("sender", "register:other"))
             if not self._rarely(10):
                 found[name] = Fact(state=state, source=source, asserter=asserter)
@@ -222,7 +233,7 @@ class Exchanges:
             if isinstance(item, CountedAtMost):
                 limits.setdefault(item.counter, []).append(item.at_most)
         return {
-            name: max(0, self._pick(most) - subjects + self._pick((-2, -1, 0, 0, 1)))
+            name: max(0, self._pick(most) - subjects + self._edge((-2, -1, 0, 0), (1,)))
             for name, most in limits.items()
             if not self._rarely(8)
         }

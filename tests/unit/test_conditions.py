@@ -320,7 +320,10 @@ def test_an_unmet_condition_says_what_it_asks(asked: dict[str, Any], params: dic
 
 
 def test_a_condition_that_the_engine_does_not_know_is_a_defect() -> None:
-    with pytest.raises(Defect):
-        compile_condition("what", CATALOG)  # type: ignore[arg-type]
-    with pytest.raises(Defect):
-        compile_condition(condition(fact="today_all"), CATALOG)
+    for strange, message in (
+        ("what", "does not know"),
+        (condition(fact="today_all"), "a counter is no fact"),
+    ):
+        with pytest.raises(Defect, match=message) as found:
+            compile_condition(strange, CATALOG)  # type: ignore[arg-type]
+        assert found.value.code == "defect"
