@@ -178,7 +178,7 @@ class Domain:
             facts=state.facts,
             counters=state.counters,
             subjects=1 if state.subjects is None else state.subjects,
-            delivery=state.delivery or "mailbox",
+            delivery="mailbox" if state.delivery is None else state.delivery,
         )
 
     def _organisations(self, sort: Sort) -> tuple[tuple[frozenset[str] | None, ...], ...]:

@@ -143,16 +143,16 @@ def test_a_duty_to_tell_and_one_to_be_silent_contradict() -> None:
 
 def test_rules_and_texts_that_end_within_the_days_are_named() -> None:
     june = date(2026, 6, 1)
-    named = {item.rule for item in found(BUNDLE, "rule-ends", 29, june)}
-    assert "fine-to-foundation-until-2026-06-30" in named
-    assert not found(BUNDLE, "rule-ends", 28, june)
-    texts = {(item.rule, item.term) for item in found(BUNDLE, "text-ends", 29, june)}
+    seen = analyse(BUNDLE, june, 29)
+    ends = {item.rule for item in seen if item.code == "rule-ends"}
+    assert "fine-to-foundation-until-2026-06-30" in ends
+    texts = {(item.rule, item.term) for item in seen if item.code == "text-ends"}
     assert ("fine-to-foundation-until-2026-06-30", "Waadi 14b(1)") in texts
     assert not any(rule.endswith("from-2026-07-01") for rule, _ in texts)
-    assert not found(BUNDLE, "text-ends", 28, june)
-    assert not found(BUNDLE, "period-past", 29, june)
-    past = {item.rule for item in found(BUNDLE, "period-past")}
-    assert {name for name in named if name in BUNDLE.rules} <= past
+    past = {item.rule for item in seen if item.code == "period-past"}
+    assert past.isdisjoint(ends)
+    assert not {item.code for item in analyse(BUNDLE, june, 28)} & {"rule-ends", "text-ends"}
+    assert ends <= {item.rule for item in found(BUNDLE, "period-past")}
 
 
 def test_a_reference_to_an_older_text_than_the_catalogue_has_is_named() -> None:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
 """A change of the installed rules is described in legal words, with its mark and whose approval it needs."""
 
+from typing import Any
+
 import pytest
 
 from broker.policy.diff import PolicyDiff, diff
 from broker.policy.verdict import Verdict, compare_duties
 from sluis.policy.bundle import read_bundle
-from sluis.policy.catalog import Category
-from sluis.policy.rules import Status
+from sluis.policy.catalog import Category, Sector
+from sluis.policy.rules import RuleEffect, Status
 from tests.unit.decide_samples import BUNDLE, FILES
 from tests.unit.policy_change_samples import (
     CATALOG,
@@ -188,12 +190,6 @@ def test_a_flow_says_exactly_what_comes_out_otherwise() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "verdict", "text"),
     [
-        (
-            "recipient_sectors: [private]",
-            "recipient_sectors: [private, public]",
-            "same",
-            "+ sector van de ontvanger publieke",
-        ),
         ("categories: [bsn]", "categories: [bsn, address]", "narrower", "+ verboden categorie adresgegevens"),
         ("    categories: [bsn]\n", "", "narrower", "categorie: burgerservicenummers -> alle"),
         ("    categories: [bsn]\n", "    fields: [city]\n", "narrower", "+ verboden veld plaats"),
@@ -207,6 +203,17 @@ def test_a_change_of_a_prohibition_is_described(old: str, new: str, verdict: str
     assert found.lines[0].text.dutch.startswith(text)
     if verdict == "same" and "code" not in old:
         assert found.lines[0].text.dutch.endswith("(verandert op zichzelf geen beslissing)")
+
+
+def test_a_sector_more_widens_a_prohibition_and_narrows_what_passes() -> None:
+    private = prohibition(recipient_sectors=frozenset({Sector.PRIVATE}))
+    everyone = prohibition(recipient_sectors=frozenset({Sector.PRIVATE, Sector.PUBLIC}))
+    asked = permit(recipient_roles=frozenset({"labour-inspectorate", "certificate-foundation"}))
+    found = diff(bundle(asked, private), bundle(asked, everyone))
+    assert found.verdict is Verdict.NARROWER
+    assert found.lines[0].text.dutch == "+ sector van de ontvanger publieke partijen"
+    nobody = diff(bundle(permit(), private), bundle(permit(), everyone))
+    assert nobody.lines[0].text.english.endswith("(changes no decision by itself)")
 
 
 def without_rule(rule: str, name: str = AGREEMENT) -> dict[str, bytes]:
@@ -239,7 +246,9 @@ def test_a_whole_agreement_can_come_and_go() -> None:
     few = {name: data for name, data in FILES.items() if name != AGREEMENT}
     found = diff(read_bundle(few), read_bundle(FILES))
     assert found.verdict is Verdict.WIDER
-    assert {line.mark for line in found.lines} == {Verdict.WIDER}
+    rules = BUNDLE.rules
+    permits = [line for line in found.lines if rules[line.rule].effect is RuleEffect.PERMIT]
+    assert {line.mark for line in permits} == {Verdict.WIDER}
     assert len(found.lines) == len(BUNDLE.agreements["waadi-14b"].rules)
     assert diff(read_bundle(FILES), read_bundle(few)).verdict is Verdict.NARROWER
 
@@ -282,7 +291,7 @@ def test_order_and_renaming_change_nothing() -> None:
 
 
 def test_lists_of_partnerships_and_limits_of_number_are_described() -> None:
-    inside = {"recipient_roles": frozenset({"labour-inspectorate"})}
+    inside: dict[str, Any] = {"recipient_roles": frozenset({"labour-inspectorate"})}
     asked = (CONDITIONS[12], CONDITIONS[14], CONDITIONS[16])
     before = bundle(permit(conditions=asked, **inside))
     asked = (CONDITIONS[13], CONDITIONS[15], condition(subjects_at_most="9"))
@@ -297,12 +306,12 @@ def test_lists_of_partnerships_and_limits_of_number_are_described() -> None:
 
 CATALOGUE: list[tuple[str, str, str, str, str]] = [
     ("roles", "sector: private\n    dutch: getuige", "sector: public\n    dutch: getuige", "same", "rol witness"),
-    ("fields", "category: address\n    dutch: plaats", "category: meta\n    dutch: plaats", "same", "veld city (plaats)"),
+    ("fields", "category: address\n    dutch: plaats", "category: meta\n    dutch: plaats", "same", "veld city"),
     ("fields", "dutch: plaats", "dutch: woonplaats", "same", "veld city (woonplaats): alleen de tekst"),
     ("fields", "max_length: 100", "max_length: 150", "both", "veld city (plaats): de vorm of betekenis"),
     ("facts", "owner_role: certificate-foundation", "owner_role: witness", "both", "feit certificate_valid"),
     ("kinds", "subject: vestiging", "subject: bsn", "both", "soort signaal FINE_IMPOSED"),
-    ("purposes", "purposes:\n", "purposes:\n  NEW: {dutch: iets, english: x}\n", "same", "nieuw in de catalogus: doel iets"),
+    ("purposes", "purposes:\n", "purposes:\n  NEW: {dutch: iets, english: x}\n", "same", "nieuw in de catalogus: doel"),
     ("laws", "valid_from: 2018-05-25", "valid_from: 2018-05-24", "same", "UAVG: nieuwe tekst van artikel 22"),
     ("reasons", "dutch: dit mag alleen", "dutch: dat mag alleen", "same", "reden NOT_OWN_DOMAIN"),
 ]  # fmt: skip

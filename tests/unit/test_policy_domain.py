@@ -28,6 +28,7 @@ from tests.unit.policy_change_samples import (
     FIELDS,
     GATE,
     STATED,
+    agreement,
     bundle,
     condition,
     permit,
@@ -247,6 +248,41 @@ def test_a_pattern_that_changes_is_never_called_exact() -> None:
     asked = permit(conditions=(CONDITIONS[0],))
     after = bundle(asked, claims=claims, assertions={**CATALOG.assertions, **claims})
     assert not diff(bundle(asked), after).exact
+
+
+def generated(changed: str = "") -> Bundle:
+    """25 agreements of four permits each under general prohibitions; one permit with a field more."""
+    pool = [*CONDITIONS[:10], *CONDITIONS[11:]]
+    agreements = {}
+    for number in range(25):
+        names = [f"rule-{number}-{which}" for which in range(4)]
+        rules = [
+            permit(
+                name,
+                conditions=tuple(pool[(3 * number + which + step) % len(pool)] for step in range(3)),
+                fields=frozenset(FIELDS[: 2 + (name == changed)]),
+                obligations=DUTIES[which % 3],
+                recipient_roles=frozenset([NLA.role, SNA.role][: 1 + which % 2]),
+            )
+            for which, name in enumerate(names)
+        ]
+        agreements[f"agreement-{number}"] = agreement(rules).model_copy(update={"id": f"agreement-{number}"})
+    against = [
+        prohibition(f"no-{name}", fields=frozenset({name}), conditions=(CONDITIONS[7],))
+        for name in FIELDS[:1]
+    ]
+    general = agreement(against).model_copy(update={"id": "general", "applies_to": "every-agreement"})
+    return bundle().with_agreements({**agreements, "general": general})
+
+
+def test_one_field_in_a_hundred_rules_is_the_one_thing_found() -> None:
+    found = diff(generated(), generated("rule-7-2"))
+    assert found.exact
+    assert [(line.agreement, line.rule, line.mark) for line in found.lines] == [
+        ("agreement-7", "rule-7-2", Verdict.WIDER)
+    ]
+    assert {change.sort.agreement for change in found.flows} == {"agreement-7"}
+    assert {name for change in found.flows for name in change.difference.gained} == {FIELDS[2]}
 
 
 def test_days_between_turns_are_one_span_and_partnerships_turn_too() -> None:
