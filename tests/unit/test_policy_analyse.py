@@ -124,7 +124,7 @@ def test_fields_that_pass_under_no_rule_are_named() -> None:
 def test_permits_that_apply_together_with_other_duties_are_named() -> None:
     (item,) = found(bundle(permit("a"), permit("b", obligations=DUTIES[1])), "duties-differ")
     assert (item.rule, item.term) == ("a", "b")
-    assert item.text.dutch == "geldt samen met b; de strengste plicht bindt: retention, handling"
+    assert item.text.dutch == "geldt samen met b; de strengste plicht bindt: bewaartermijn, behandelcode"
     apart = bundle(
         permit("a", conditions=(CONDITIONS[11],)),
         permit("b", obligations=DUTIES[1], conditions=(condition(delivery="mailbox"),)),

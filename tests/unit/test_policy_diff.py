@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from broker.policy.diff import PolicyDiff, diff
-from broker.policy.verdict import Verdict, compare_duties
+from broker.policy.verdict import Verdict
 from sluis.policy.bundle import read_bundle
 from sluis.policy.catalog import Category, Sector
 from sluis.policy.rules import RuleEffect, Status
@@ -253,33 +253,28 @@ def test_a_whole_agreement_can_come_and_go() -> None:
     assert diff(read_bundle(FILES), read_bundle(few)).verdict is Verdict.NARROWER
 
 
-def test_what_changes_do_only_together_is_said() -> None:
-    """Both permits must lose the field before it is lost; each alone changes nothing."""
-    fields = frozenset({"law", "article"})
+def test_a_change_that_does_nothing_until_the_others_are_made_is_marked_by_leaving_it_out() -> None:
+    """Two permits lose a field that each lets through; the field is lost when both have."""
+    fields, few = frozenset({"law", "article"}), frozenset({"law"})
     before = bundle(permit("a", fields=fields), permit("b", fields=fields))
-    few = frozenset({"law"})
-    after = bundle(permit("a", fields=few), permit("b", fields=few))
-    found = diff(before, after)
+    found = diff(before, bundle(permit("a", fields=few), permit("b", fields=few)))
     assert found.verdict is Verdict.NARROWER
-    # Left out of the new rules, each of the two would have kept the field.
-    assert [line.mark for line in found.lines] == [Verdict.NARROWER, Verdict.NARROWER]
-    third = bundle(permit("a", fields=fields), permit("b", fields=fields), permit("c", fields=fields))
-    gone = diff(third, bundle(permit("a", fields=few), permit("b", fields=few), permit("c", fields=few)))
-    assert gone.verdict is Verdict.NARROWER
+    assert [(line.kind, line.mark) for line in found.lines] == [("field", Verdict.NARROWER)] * 2
 
 
-def test_an_interaction_that_no_single_change_shows_gets_a_line_of_its_own() -> None:
-    """A permit's condition and a prohibition's fall away: only without both does anything pass."""
-    asked = (CONDITIONS[0],)
-    before = bundle(permit(conditions=(CONDITIONS[2],)), prohibition(), permit("b", status=Status.DRAFT))
-    after = bundle(
-        permit(conditions=(CONDITIONS[2],)),
-        prohibition(conditions=asked),
-        prohibition("other", conditions=(condition(claim="provision", one_of=["WML 13"]),)),
+def test_what_no_change_does_alone_gets_a_line_of_its_own() -> None:
+    """Either of two permits opens the flow, once either of two conditions lifts the prohibition."""
+    lifting = (condition(fact="certificate_valid"), condition(fact="certificate_valid", dutch="Nog eens."))
+    drafts, firm = (
+        [permit(name, status=status) for name in ("a", "b")] for status in (Status.DRAFT, Status.IN_FORCE)
     )
-    found = diff(before, after)
+    found = diff(bundle(*drafts, prohibition()), bundle(*firm, prohibition(conditions=lifting)))
     assert found.verdict is Verdict.WIDER
-    assert Verdict.WIDER in {line.mark for line in found.lines}
+    alone, last = found.lines[:-1], found.lines[-1]
+    assert [line.mark for line in alone] == [Verdict.SAME] * 4
+    assert (last.kind, last.mark, last.agreement) == ("together", Verdict.WIDER, "waadi-14b")
+    assert last.text.dutch == "door de wijzigingen samen: dit mag voortaan; + veld overtreden wet"
+    assert last.flow.dutch.startswith("Nederlandse Arbeidsinspectie -> stichting")
 
 
 def test_order_and_renaming_change_nothing() -> None:
@@ -359,37 +354,6 @@ def test_counting_otherwise_is_for_officers_to_weigh() -> None:
     assert found.verdict is Verdict.BOTH
     unused = diff(bundle(permit()), bundle(permit(), facts={**FACTS, "sent_today": other}))
     assert unused.verdict is Verdict.SAME
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "verdict"),
-    [
-        ({"notice": "must-inform", "notice_within": "P1M"}, {"notice": "may-inform"}, Verdict.WIDER),
-        ({"notice": "may-inform"}, {"notice": "must-not-inform"}, Verdict.WIDER),
-        (
-            {"notice": "must-not-inform", "delay_grounds": "41(1)(d)"},
-            {"notice": "may-inform"},
-            Verdict.NARROWER,
-        ),
-        (
-            {"notice": "must-inform", "notice_within": "P1M"},
-            {"notice": "must-inform", "notice_within": "P2M"},
-            Verdict.WIDER,
-        ),
-        (
-            {"notice": "must-inform", "notice_within": "P1M", "delay_grounds": "41(1)(d)"},
-            {"notice": "must-inform", "notice_within": "P1M", "delay_grounds": "41(1)(e)"},
-            Verdict.BOTH,
-        ),
-        ({"retention": "P1M"}, {"retention": "P30D"}, Verdict.BOTH),
-    ],
-)
-def test_duties_are_weighed(before: dict[str, str], after: dict[str, str], verdict: Verdict) -> None:
-    rest = {"retention": "P1Y", "handling": "H1", "notice": "may-inform"}
-    (found,) = compare_duties({**rest, **before}, {**rest, **after})
-    assert found.verdict is verdict
-    (back,) = compare_duties({**rest, **after}, {**rest, **before})
-    assert back.verdict is verdict.opposite
 
 
 def test_duties_are_compared_field_by_field() -> None:

@@ -14,7 +14,7 @@ from broker.decide.slots import compiled
 from broker.policy.diff import diff
 from broker.policy.domain import Domain, Place
 from broker.policy.outcomes import compare
-from broker.policy.verdict import Verdict
+from broker.policy.verdict import Verdict, compare_duties
 from sluis.policy.bundle import Bundle
 from sluis.policy.catalog import Role
 from sluis.policy.facts import StatedFact
@@ -139,8 +139,11 @@ def test_every_sort_of_condition_makes_a_difference_that_is_found(item: object) 
     inside = permit(sender_roles=frozenset({SNA.role}), recipient_roles=frozenset({SNA.role}))
     free, bound = bundle(inside), bundle(inside.model_copy(update={"conditions": (item,)}))
     assert compare(Domain(free, bound)).verdict is Verdict.NARROWER
-    against = bundle(inside, prohibition(conditions=(item,)))
-    assert compare(Domain(free, against)).verdict is Verdict.NARROWER
+    against = compare(Domain(free, bundle(inside, prohibition(conditions=(item,)))))
+    assert against.verdict is Verdict.NARROWER
+    # Nobody states the contrary of a fact, so such a prohibition is never lifted.
+    never_disproven = item in CONDITIONS[8:10]
+    assert any(change.difference.ends for change in against.changes) == never_disproven
 
 
 def test_the_answers_on_a_date_are_all_that_any_day_gives() -> None:
@@ -308,3 +311,34 @@ def test_a_permit_is_met_in_some_state_unless_its_conditions_exclude_each_other(
             for state in domain.states(place).states
         )
         assert met
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ({"notice": "must-inform", "notice_within": "P1M"}, {"notice": "may-inform"}, Verdict.WIDER),
+        ({"notice": "may-inform"}, {"notice": "must-not-inform"}, Verdict.WIDER),
+        (
+            {"notice": "must-not-inform", "delay_grounds": "41(1)(d)"},
+            {"notice": "may-inform"},
+            Verdict.NARROWER,
+        ),
+        (
+            {"notice": "must-inform", "notice_within": "P1M"},
+            {"notice": "must-inform", "notice_within": "P2M"},
+            Verdict.WIDER,
+        ),
+        (
+            {"notice": "must-inform", "notice_within": "P1M", "delay_grounds": "41(1)(d)"},
+            {"notice": "must-inform", "notice_within": "P1M", "delay_grounds": "41(1)(e)"},
+            Verdict.BOTH,
+        ),
+        ({"retention": "P1M"}, {"retention": "P30D"}, Verdict.BOTH),
+    ],
+)
+def test_duties_are_weighed(before: dict[str, str], after: dict[str, str], verdict: Verdict) -> None:
+    rest = {"retention": "P1Y", "handling": "H1", "notice": "may-inform"}
+    (found,) = compare_duties({**rest, **before}, {**rest, **after})
+    assert found.verdict is verdict
+    (back,) = compare_duties({**rest, **after}, {**rest, **before})
+    assert back.verdict is verdict.opposite
