@@ -5,11 +5,13 @@
 2 the Labour Inspectorate pushes fines
 3 SNA receives, and passes each fact on to the firm's certifiers
 4 each certification body asks about its own client base
-5 the privacy officer recomputes the log
+5 every refusal that the rules exist for is offered, and one exchange passes in part
+6 two officers change the rules
+7 the privacy officer recomputes the log
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -21,6 +23,8 @@ from adapters.foundation import certification_bodies, load_registers, pass_on
 from adapters.json_lines import keep_in
 from adapters.labour_inspectorate import PushReport, push_fines
 from adapters.table import ParsedFile
+from demo.refusals import PartlyReleased, Refusals, Refused
+from demo.rule_change import Office, RuleChange, write_edited
 from demo.stage import Stage
 from sluis.client import Kit
 from sluis.client.auditor import AuditReport
@@ -46,7 +50,23 @@ class Figures:
     asked: int = 0
     hits: int = 0
     hit_signals: list[ReceivedSignal] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    in_part: PartlyReleased | None = None
+    change: RuleChange | None = None
     audit: AuditReport | None = None
+
+    @property
+    def certified(self) -> Identifier:
+        """A firm whose certificate holds on the day of the demo and long after."""
+        return max(self.register.accepted, key=lambda firm: firm.valid_until).establishment
+
+    @property
+    def beside_the_file(self) -> Counter[str]:
+        """Signals that were pushed besides those of fines.csv, by effect."""
+        outcomes = [one.outcome for one in self.refused if one.outcome]
+        outcomes += [self.in_part.outcome] if self.in_part else []
+        outcomes += [self.change.before, self.change.after] if self.change else []
+        return Counter("permit" if outcome.permitted else "deny" for outcome in outcomes)
 
 
 class Day:
@@ -58,6 +78,19 @@ class Day:
         self.figures = figures
         self._today = today
         self._step = step
+
+    @property
+    def parts(self) -> tuple[Callable[[], Awaitable[None]], ...]:
+        """The day, part by part."""
+        return (
+            self.keep_register,
+            self.push,
+            self.receive_and_pass_on,
+            self.match,
+            self.refuse,
+            self.change_rules,
+            self.audit,
+        )
 
     async def keep_register(self) -> None:
         """SNA loads its register."""
@@ -114,6 +147,20 @@ class Day:
             self.figures.hits += len(report.hits)
             self.figures.hit_signals += [s for signals in report.hits.values() for s in signals]
 
+    async def refuse(self) -> None:
+        """Whoever tries what the law forbids is refused, each for its own reason."""
+        refusals = Refusals(self._stage, self._today, self.figures.certified)
+        self._step("the refusals X01 to X19, and a release in part", 0)
+        self.figures.refused = await refusals.play()
+        self.figures.in_part = await refusals.release_in_part()
+
+    async def change_rules(self) -> None:
+        """Two officers put narrower rules in force."""
+        self._step("two officers change the rules", 0)
+        write_edited(self._stage.root / "proposed-rules")
+        office = Office(self._stage, self._today, self.figures.certified)
+        self.figures.change = await office.change_rules()
+
     async def audit(self) -> None:
         """The privacy officer recomputes everything."""
         async with Kit.open(self._stage.settings(self._cast.officer)) as kit:
@@ -151,7 +198,21 @@ def report_of(figures: Figures, canary: dict[str, int]) -> dict[str, object]:
             "verified": log is not None,
             "cosignatures": len(audit.cosigners) if audit else 0,
         },
+        "refusals": {one.case.name[:3]: one.foreseen for one in figures.refused},
+        "rules": _rules(figures),
         "canary": canary,
+    }
+
+
+def _rules(figures: Figures) -> dict[str, object]:
+    change = figures.change
+    if change is None:
+        return {}
+    return {
+        "verdict": change.compared.verdict.value,
+        "activated_at": change.done.log_index,
+        "replayed": change.record.replayed,
+        "changed": change.record.changed,
     }
 
 

@@ -23,6 +23,7 @@ from demo.cast import make_cast
 from demo.data import write_demo_data
 from demo.day import Day, Figures, report_of
 from demo.narrator import Narrator
+from demo.refusals import CANARIES
 from demo.stage import Stage, set_stage
 from demo.trickle import trickle
 from sluis.errors import Conflict, InvalidInput
@@ -65,10 +66,11 @@ async def _play(options: DemoOptions, root: Path, narrator: Narrator) -> int:
         stage.start()
         _introduce(stage, narrator)
         day = Day(stage, figures, today, narrator.step)
-        for part in (day.keep_register, day.push, day.receive_and_pass_on, day.match, day.audit):
+        for part in day.parts:
             await part()
         narrator.end_step()
         _narrate(figures, narrator)
+        _narrate_law(figures, narrator)
         if not options.once:
             await trickle(stage, figures, narrator, today)
     finally:
@@ -110,7 +112,7 @@ def _input(
     for firm in certified.accepted[:200] if options.certified else ():
         canaries += [firm.establishment.value, firm.name]
     canaries += [fine.establishment.value for fine in fines.accepted[:200]] if options.fines else []
-    return certified, fines, tuple(canaries)
+    return certified, fines, (*canaries, *CANARIES)
 
 
 def _stage(root: Path, certified: ParsedFile[CertifiedFirm], narrator: Narrator) -> Stage:
@@ -164,6 +166,31 @@ def _narrate(figures: Figures, narrator: Narrator) -> None:
     )
 
 
+def _narrate_law(figures: Figures, narrator: Narrator) -> None:
+    narrator.title("What the law does not let through (policies/cases/weigeringen.yaml)")
+    for one in figures.refused:
+        index = f"log index {one.outcome.log_index}" if one.outcome else "no key for such an exchange"
+        narrator.say(f"  {one.case.name}: {one.foreseen}, {index}")
+    if figures.in_part:
+        withheld = ", ".join(figures.in_part.outcome.withheld)
+        narrator.say(f"  released in part: a fine to the cao supervisor, without {withheld}")
+    if change := figures.change:
+        narrator.title("Two officers changed the rules while the broker ran")
+        for line in change.compared.lines:
+            narrator.say(f"  {line.rule or line.agreement}: {line.text.dutch}")
+        narrator.say(f"  verdict: {change.compared.verdict}; one officer alone: {change.alone}")
+        narrator.say(
+            f"  the day replayed under them: {change.foreseen.changed} would have come out otherwise"
+        )
+        narrator.say(
+            f"  in force from log index {change.done.log_index}; the same fine: {change.after.reason}"
+        )
+        narrator.say(
+            f"  {change.record.replayed} decisions taken again under the rules of then: "
+            f"{change.record.changed} differ from the record"
+        )
+
+
 def _search(stage: Stage, canaries: tuple[str, ...]) -> CanaryReport:
     folders = [stage.broker.folder, stage.witness.folder, *(one.folder for one in stage.evaluators)]
     return search(canaries, folders)
@@ -196,8 +223,17 @@ def check(figures: Figures, canary: CanaryReport) -> list[str]:
     must(audit is not None and len(audit.cosigners) >= 1, "no witness cosigned")
     logged = audit.decisions if audit else Counter[str]()
     onward = len(figures.onward)
-    must(logged["signal.push permit"] == permitted + onward, "permitted pushes differ from the log")
-    must(logged["signal.push deny"] == denied, "denied pushes differ from the log")
+    beside = figures.beside_the_file
+    must(
+        logged["signal.push permit"] == permitted + onward + beside["permit"],
+        "permitted pushes differ from the log",
+    )
+    must(logged["signal.push deny"] == denied + beside["deny"], "denied pushes differ from the log")
+    must(bool(figures.refused), "no refusal was played")
+    for one in figures.refused:
+        must(one.holds, f"{one.case.name[:3]} was not refused for its own reason")
+    must(figures.in_part is not None and figures.in_part.holds, "the release in part did not hold")
+    must(figures.change is not None and figures.change.holds, "the change of rules did not hold")
     must(canary.planted > 0 and not canary.found, "a planted value was found: " + ", ".join(canary.found[:5]))
     return failures
 

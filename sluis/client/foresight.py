@@ -63,7 +63,15 @@ async def foresee(
 
 def _sort(draft: Draft) -> tuple[object, ...]:
     claims = tuple(sorted(draft.claims.items()))
-    return (draft.recipient, draft.kind, draft.purpose, draft.delivery, tuple(draft.fields), claims)
+    return (
+        draft.recipient,
+        draft.kind,
+        draft.purpose,
+        draft.delivery,
+        draft.strict,
+        tuple(draft.fields),
+        claims,
+    )
 
 
 def _question(
@@ -82,6 +90,7 @@ def _question(
         ],
         claims=dict(draft.claims),
         suppose=suppose,
+        strict=draft.strict,
     )
 
 

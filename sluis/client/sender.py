@@ -55,6 +55,7 @@ class Draft:
     claims: Mapping[str, str]
     expires_at_ms: int
     delivery: Delivery = Delivery.MAILBOX
+    strict: bool = False  # all fields or nothing
     previous: UUID | None = None
 
 
@@ -183,7 +184,9 @@ class Sender:
         ]
         envelope = seal(header, fields, recipient_key, self._keys.signing)
         key = f"push-{header.signal_id}"
-        request = exchange_pb2.PushRequest(idempotency_key=key, envelope=envelope_to_wire(envelope))
+        request = exchange_pb2.PushRequest(
+            idempotency_key=key, envelope=envelope_to_wire(envelope), strict=draft.strict
+        )
         return Parcel(identity=identity, idempotency_key=key, request=request.SerializeToString())
 
     async def _send(
