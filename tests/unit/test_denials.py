@@ -37,7 +37,8 @@ DENIALS: list[tuple[str, dict[str, Any]]] = [
     ("BSN_PRIVATE", {"fields": {"payroll_tax_number": f"{BSN}L01", "law": "WML"}, "strict": True}),
     ("SPECIAL_CATEGORY", {"fields": {"union_membership": "x"}}),
     ("CRIMINAL_NO_BASIS", {"fields": {"conviction": "x"}}),
-    ("FIELD_NOT_LISTED", {"fields": {"worker_name": "Jansen"}}),
+    ("WORKER_IDENTITY", {"fields": {"worker_name": "Jansen"}}),
+    ("FIELD_NOT_LISTED", {"fields": {"director_name": "Jansen"}}),
     ("FIELD_NOT_LISTED", {"fields": {**VALUES, "report_text": "x"}, "strict": True}),
     ("CATEGORY_MISMATCH", {"fields": [Field(name="law", category="address", value=b"WML")]}),
     ("NO_RULE", {"kind": "CERTIFICATE_STATUS"}),
@@ -111,6 +112,12 @@ def test_the_table_holds_every_reason_that_a_push_under_this_agreement_can_be_de
         "NO_FIELDS": "a push without kept fields is malformed",
         "NOT_OWN_DOMAIN": "a register in one's own domain",
         "RULE_STOPPED": "below",
+        "PURPOSE_LOCK": "test_policy_cases",
+        "SECRECY": "test_policy_cases",
+        **dict.fromkeys(
+            ("DEBT_TOO_OLD", "NOT_REQUESTED", "NO_COPY", "NO_SUSPICION", "NO_GATE"),
+            "test_policy_cases: rules that ended on 30 June 2026",
+        ),
         "ENGINE_ERROR": "test_decide",
     }
     rules = bundle().agreements["waadi-14b"].rules
