@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Exchanges drawn near a rule: mostly what it asks, at the edges of its terms, with a few things amiss.
 
-Most are careful: they meet what their rule asks, and only sometimes not. Everything comes from the bundle, so that any rule that loads is met by exchanges that nearly or just match it.
+Most are careful: they meet what their rule asks, and only sometimes not. Everything comes from the bundle, so that
+any rule that loads is met by exchanges that nearly or just match it.
 """
 
 from collections.abc import Iterable
