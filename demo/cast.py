@@ -16,6 +16,19 @@ from sluis.keys import ROOTS, TLS_CERTIFICATE, TLS_REQUEST, KeyFolder, write_new
 
 # Positions 1-8 are 00000099: the test range of the OIN register.
 TEST_PREFIX = "00000099"
+# Those that the refusals are about.
+OTHERS = (
+    ("uwv", "UWV", "social-security-agency"),
+    ("belastingdienst", "Belastingdienst", "tax-administration"),
+    ("gemeente", "Gemeente Waterland", "municipality"),
+    ("ilt", "Inspectie Leefomgeving en Transport", "transport-inspectorate"),
+    ("rvig", "Rijksdienst voor Identiteitsgegevens", "registry-of-non-residents"),
+    ("nau", "Nederlandse Autoriteit Uitleenmarkt", "admission-authority"),
+    ("sncu", "Stichting Naleving CAO voor Uitzendkrachten", "cao-supervisor"),
+    ("bond", "Vakbond Flex", "social-partner"),
+    ("snf", "Stichting Normering Flexwonen", "housing-standard-foundation"),
+    ("openbaar", "Openbaar register", "publication"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +61,14 @@ class Cast:
     foundation: CastMember
     bodies: tuple[CastMember, ...]
     officer: CastMember
+    others: tuple[CastMember, ...]
     broker: CastMember
     evaluators: tuple[CastMember, CastMember]
 
     @property
     def participants(self) -> tuple[CastMember, ...]:
         """Those that call the broker with a kit."""
-        return (self.inspectorate, self.foundation, *self.bodies, self.officer)
+        return (self.inspectorate, self.foundation, *self.bodies, self.officer, *self.others)
 
     @property
     def everyone(self) -> tuple[CastMember, ...]:
@@ -80,6 +94,10 @@ def make_cast(root: Path, body_names: Sequence[str]) -> Cast:
             for number, name in enumerate(body_names, 1)
         ),
         officer=member("officer", "Functionaris gegevensbescherming (demo)", "privacy-officer", 3),
+        others=tuple(
+            member(slug, f"{name} (demo)", role, 20 + number)
+            for number, (slug, name, role) in enumerate(OTHERS)
+        ),
         broker=member("broker", "Sluis-broker (demo)", "broker", 4),
         evaluators=(
             member("evaluator-a", "Evaluator A: Universiteit (demo)", "evaluator", 11),

@@ -25,7 +25,7 @@ MAX_BODY = 1 << 20
 MAX_EVALUATIONS = 100
 MAX_MEMBERS = 200  # fields, claims, facts or counters of one request
 MAX_TEXT = 1000
-MAX_COUNT = 10**9
+MAX_COUNT = 10**6  # too short for an identifier to hide in
 
 ENTITIES = ("subject", "action", "resource")
 REQUIRED = {"subject": ("type", "id"), "action": ("name",), "resource": ("type", "id")}

@@ -209,7 +209,7 @@ def _answer(asked: Asked, bundle: Bundle, now: datetime) -> _Answer:
         response=response,
         request=_described_request(asked, request, bundle, activity),
         activity=activity,
-        failed=any(reason.code == "ENGINE_ERROR" for reason in decision.reasons),
+        failed=Reason("ENGINE_ERROR") in decision.reasons,
     )
 
 
@@ -274,9 +274,7 @@ def _described_request(asked: Asked, request: Request, bundle: Bundle, activity:
                 for name, fact in sorted(request.facts.items())
                 if name in catalog.facts
             },
-            "counters": {
-                name: count for name, count in sorted(request.counters.items()) if name in catalog.facts
-            },
+            "counters": sorted(name for name in request.counters if name in catalog.facts),
         },
     }
 
@@ -292,10 +290,12 @@ def _described_party(party: Party, key: str, bundle: Bundle) -> dict[str, Any]:
 
 
 def _uuid(text: str) -> str:
+    """The id of a signal as senders make them (random, or time and random); anything else could be a number."""
     try:
-        return str(UUID(text))
+        found = UUID(text)
     except ValueError:
         return UNKNOWN
+    return str(found) if found.version in (4, 7) else UNKNOWN
 
 
 def _utc(at: datetime) -> str:

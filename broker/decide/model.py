@@ -7,7 +7,7 @@ language-free: codes with parameters, names of fields and rules, never a value; 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -80,6 +80,8 @@ class Request:
     def __post_init__(self) -> None:
         if self.at.tzinfo is None or self.at.utcoffset() is None:
             raise InvalidInput("malformed-request", "the time of a request must have a zone", where="at")
+        if not MINYEAR < self.at.year < MAXYEAR:  # elsewhere a day in Amsterdam may not exist
+            raise InvalidInput("malformed-request", "the time of a request is out of reach", where="at")
         if len({name for name, _ in self.fields}) != len(self.fields):
             raise InvalidInput("malformed-request", "a field stands there twice", where="fields")
         if self.subjects < 0 or any(count < 0 for count in self.counters.values()):

@@ -21,7 +21,7 @@ log = structlog.get_logger("broker.policy")
 
 
 class ActivePolicy:
-    """The bundle that decides, and the prover of its facts. Replaced whole, by the committer's thread."""
+    """The bundle that decides, and the prover of its facts. Replaced whole, never changed."""
 
     def __init__(self, store: Store, bundle: Bundle) -> None:
         self._store = store
@@ -39,7 +39,14 @@ class ActivePolicy:
 
     def sync(self, tx: Transaction) -> None:
         """Follow the log. Raises what `stored_bundle` raises: without its rules a broker decides nothing."""
-        digest = tx.active_policy()
+        self._switch(tx.active_policy())
+
+    def refresh(self) -> None:
+        """Follow the log between batches, so that a dry run on an idle broker is taken under the rules of now."""
+        activations = self._store.activations()
+        self._switch(activations[-1].digest if activations else "")
+
+    def _switch(self, digest: str) -> None:
         if digest and digest != self.bundle.digest:
             bundle = stored_bundle(self._store, digest)
             self._current = (bundle, FactProver(bundle))

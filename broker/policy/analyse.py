@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from broker.policy.catalog_changes import words_of
 from broker.policy.domain import MOST_STATES, Domain
 from broker.policy.watch import Seen, watch
-from broker.policy.words import Text, Words, joined, same
+from broker.policy.words import DUTIES, Text, Words, joined, same
 from sluis.policy.bundle import Bundle
 from sluis.policy.laws import ArticleVersion
 from sluis.policy.rules import LegalBasis, Notice, Rule
@@ -136,7 +136,7 @@ def _duties(view: _View) -> Iterator[Observation]:
             differing = [name for name, value in rule.obligations if value != getattr(twin.obligations, name)]
             text = Text("geldt samen met ", "applies together with ") + same(other)
             text += Text("; de strengste plicht bindt: ", "; the strictest duty binds: ")
-            yield view.about("duties-differ", rule, other, text + same(", ".join(differing)))
+            yield view.about("duties-differ", rule, other, text + joined(DUTIES[name] for name in differing))
 
 
 def _periods(view: _View) -> Iterator[Observation]:

@@ -70,7 +70,7 @@ def rules_of(bundle: Bundle) -> Iterator[Removal]:
 
 
 def failing(removal: Removal, cases: Iterable[Case], bundle: Bundle) -> list[Case]:
-    """The cases that no longer come out as written without it."""
+    """The cases that do not come out as written without it; with it, all should."""
     agreement = bundle.agreements[removal.agreement]
     concerned = [case for case in cases if removal.concerns(case, agreement)]
     if not concerned:

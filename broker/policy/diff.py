@@ -72,14 +72,11 @@ class PolicyDiff:
         if self.verdict is Verdict.SAME and not self.lines:
             text = Text("Er is niets gewijzigd.", "Nothing has changed.")
         if not self.exact:
-            names = same(
-                ", ".join(
-                    sorted({f"{s.agreement}: {s.sender}, {s.recipient}, {s.kind}" for s in self.inexact})
-                )
-            )
-            text += (
-                Text(" Niet elke toestand is doorgerekend voor: ", " Not every state was run for: ") + names
-            )
+            names = {
+                f"{sort.agreement}: {sort.sender}, {sort.recipient}, {sort.kind}" for sort in self.inexact
+            }
+            text += Text(" Niet elke toestand is doorgerekend voor: ", " Not every state was run for: ")
+            text += same("; ".join(sorted(names)))
         return text
 
 
@@ -118,7 +115,9 @@ def diff(before: Bundle, after: Bundle, *, most_states: int = MOST_STATES) -> Po
         )
     for name in sorted(before.agreements.keys() | after.agreements.keys()):
         lines += _agreement_lines(name, before.agreements.get(name), after.agreements.get(name), trial, words)
-    lines += _only_together(found, lines, words)
+    agreements = (*before.agreements.values(), *after.agreements.values())
+    general = {item.id for item in agreements if item.is_general}
+    lines += _only_together(found, lines, general, words)
     inexact = dict.fromkeys((*found.inexact, *trial.inexact))
     return PolicyDiff(
         before=before.digest,
@@ -308,22 +307,25 @@ def _summary(rule: Rule, words: Words) -> Text:
     return text
 
 
-def _only_together(found: Comparison, lines: list[Line], words: Words) -> Iterator[Line]:
-    """What the changes do but none of them does alone."""
-    marks = {line.mark for line in lines}
-    for way in (Verdict.WIDER, Verdict.NARROWER):
-        if found.verdict in (way, Verdict.BOTH) and not marks & {way, Verdict.BOTH}:
-            for change in found.changes:
-                if change.difference.verdict in (way, Verdict.BOTH):
-                    text = Text("door de wijzigingen samen: ", "by the changes together: ")
-                    yield Line(
-                        agreement=change.sort.agreement,
-                        rule="",
-                        flow=flow_heading(change, words),
-                        kind="together",
-                        mark=change.difference.verdict,
-                        text=text + difference_text(change.difference, words),
-                    )
+def _only_together(found: Comparison, lines: list[Line], general: set[str], words: Words) -> Iterator[Line]:
+    """What the changes do but none of them does alone, in the agreement itself or above every agreement."""
+    marks: dict[str, set[Verdict]] = {}
+    for line in lines:
+        marks.setdefault("" if line.agreement in general else line.agreement, set()).add(line.mark)
+    for change in found.changes:
+        mark = change.difference.verdict
+        ways = {Verdict.WIDER, Verdict.NARROWER} if mark is Verdict.BOTH else {mark}
+        alone = marks.get(change.sort.agreement, set()) | marks.get("", set())
+        if Verdict.BOTH not in alone and not ways <= alone:
+            text = Text("door de wijzigingen samen: ", "by the changes together: ")
+            yield Line(
+                agreement=change.sort.agreement,
+                rule="",
+                flow=flow_heading(change, words),
+                kind="together",
+                mark=mark,
+                text=text + difference_text(change.difference, words),
+            )
 
 
 def flow_heading(change: FlowChange, words: Words) -> Text:

@@ -28,6 +28,7 @@ from sluis.policy.facts import Statement
 from sluis.policy.rules import WITH_FIELDS, Operation
 
 MOST_STATES = 20_000
+_OUR_TIME = date(2000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,6 +49,11 @@ class Span:
 
     first: date
     last: date | None = None
+
+    @property
+    def day(self) -> date:
+        """The day to decide on: the first, or one in our time, for claims lie years before it."""
+        return max(self.first, min(self.last or _OUR_TIME, _OUR_TIME))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,7 +150,7 @@ class Domain:
             known=tuple(slot is not None for slot in place.slots),
             rules=tuple(place.rules()),
             roles=(place.sort.sender, place.sort.recipient),
-            day=place.span.first,
+            day=place.span.day,
             realise=lambda number, state: self.request(place, state, number),
         )
         asked, exact = questions(scene)
@@ -162,7 +168,7 @@ class Domain:
         sender, recipient = state.parties or (SENDER, RECIPIENT)
         claims = dict(state.claims)
         for name, statements in state.stated.items():
-            claims[name] = ",".join(str(_said(item, sender, place.span.first)) for item in statements)
+            claims[name] = ",".join(str(_said(item, sender, place.span.day)) for item in statements)
         return Request(
             operation=Operation(sort.operation),
             sender=Party(oin=sender, role=sort.sender, sector=bundle.sector_of(sort.sender)),
@@ -173,12 +179,12 @@ class Domain:
             fields=tuple(
                 (name, bundle.fields[name].category.value) for name in names if sort.operation in WITH_FIELDS
             ),
-            at=_noon(place.span.first),
+            at=_noon(place.span.day),
             claims={name: value for name, value in claims.items() if name in bundle.catalog.assertions},
             facts=state.facts,
             counters=state.counters,
             subjects=1 if state.subjects is None else state.subjects,
-            delivery=state.delivery or "mailbox",
+            delivery="mailbox" if state.delivery is None else state.delivery,
         )
 
     def _organisations(self, sort: Sort) -> tuple[tuple[frozenset[str] | None, ...], ...]:
@@ -219,9 +225,9 @@ def _slot(sort: Sort, span: Span, bundle: Bundle) -> Slot | None:
         kind=sort.kind,
         purpose=sort.purpose,
         fields=(),
-        at=_noon(span.first),
+        at=_noon(span.day),
     )
-    return slot_of(request, bundle, span.first)
+    return slot_of(request, bundle, span.day)
 
 
 def _noon(day: date) -> datetime:

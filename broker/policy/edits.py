@@ -285,7 +285,8 @@ def _list_text(sign: str, condition: Condition, word: str, words: Words) -> Text
     else:
         what, value = Text("waarde", "value"), same(word)
     if sign == "+":
-        return Text("nieuwe ", "new ") + what + Text(" op de lijst: ", " on the list: ") + value
+        new = Text("nieuw " if isinstance(condition, InPartnership) else "nieuwe ", "new ")
+        return new + what + Text(" op de lijst: ", " on the list: ") + value
     return what + Text(" van de lijst gehaald: ", " taken off the list: ") + value
 
 

@@ -6,7 +6,7 @@
     a fact         missing, proven or disproven by each register and owner; stated by one or two persons
     parties        the named organisations and others, the same or two, each partnership, none
     volume         one subject, one more than each limit; each counter unknown, at and over each limit
-    delivery       either way
+    delivery       either way, or none
 
 Candidates are generous; those that no condition tells apart become one, for a permit cares only whether a
 condition is proven, and a prohibition whether it is disproven.
@@ -195,7 +195,7 @@ def _candidates(
         case "parties":
             return list(_parties(conditions, scene)), True
         case "delivery":
-            return [Variation(delivery=way) for way in ("mailbox", "on_match")], True
+            return [Variation(delivery=way) for way in ("mailbox", "on_match", "")], True
         case "volume":
             return list(_volumes(conditions)), True
         case "fact":
@@ -322,7 +322,7 @@ def _days(conditions: Sequence[Condition], today: date) -> Iterator[str]:
             back = 1
             while working_days_between(today - timedelta(days=back), today) < item.working_days_passed:
                 back += 1
-            steps |= {back - 1, back}
+            steps.add(back)  # the youngest day of the band; younger ones are in steps as well
     for step in sorted(steps):
         if 1 <= today.toordinal() - step <= date.max.toordinal():
             yield (today - timedelta(days=step)).isoformat()

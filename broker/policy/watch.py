@@ -54,7 +54,7 @@ def _watch_place(domain: Domain, place: Place, slot: Slot, seen: Seen) -> bool:
     with_fields = Operation(place.sort.operation) in WITH_FIELDS
     for state in states.states:
         request = domain.request(place, state, 0, passing.fields)
-        met = [rule for rule in slot.permits if not unmet_conditions(rule, request, place.span.first)]
+        met = [rule for rule in slot.permits if not unmet_conditions(rule, request, place.span.day)]
         if met:
             seen.met |= {rule.ref.id for rule in met}
             _note(passing.decide(state), met, seen, with_fields=with_fields)

@@ -22,7 +22,6 @@ from broker.keys import BrokerKeys
 from broker.policy.active import install
 from broker.settings import BrokerSettings, WitnessSettings
 from broker.storage.open import open_store
-from broker.storage.port import Store
 from broker.wire.audit_service import AuditService
 from broker.wire.directory_service import DirectoryService
 from broker.wire.exchange_service import ExchangeService
@@ -84,7 +83,7 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         console.start()
     tasks = [
         asyncio.create_task(checkpointer.run()),
-        asyncio.create_task(_watch_health(health, store, checkpointer)),
+        asyncio.create_task(_watch(health, broker, checkpointer)),
     ]
     log.info(
         "service.started",
@@ -153,14 +152,13 @@ def _add_services(server: grpc.aio.Server, broker: Broker) -> None:
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
 
 
-async def _watch_health(
-    health: grpc_health.aio.HealthServicer, store: Store, checkpointer: Checkpointer
-) -> None:
-    """Serving while the database answers and the log continues its checkpoints."""
+async def _watch(health: grpc_health.aio.HealthServicer, broker: Broker, checkpointer: Checkpointer) -> None:
+    """Serving while the database answers, its rules can be read, and the log continues its checkpoints."""
     serving: bool | None = None
     while True:
         try:
-            await asyncio.to_thread(store.ping)
+            await asyncio.to_thread(broker.store.ping)
+            await asyncio.to_thread(broker.desk.policy.refresh)
             well = not checkpointer.broken
         except SluisError as error:
             well = False

@@ -6,7 +6,21 @@ from typing import Annotated
 import typer
 
 from sluis import __version__
-from sluis.cli import audit, demo, exchange, keys, operator, policy, services
+from sluis.cli import (
+    audit,
+    audit_adl,
+    demo,
+    exchange,
+    keys,
+    operator,
+    policy,
+    policy_change,
+    policy_export,
+    policy_odrl,
+    policy_office,
+    policy_test,
+    services,
+)
 
 app = typer.Typer(
     help="Sluis: privacy-preserving data exchange between supervisors.",
@@ -20,6 +34,11 @@ app.add_typer(services.evaluator, name="evaluator")
 app.add_typer(services.witness, name="witness")
 app.add_typer(audit.app, name="audit")
 app.add_typer(policy.app, name="policy")
+for topic in (policy_test, policy_change, policy_office):
+    policy.app.registered_commands += topic.app.registered_commands
+policy_export.export.registered_commands += policy_odrl.app.registered_commands
+policy.app.add_typer(policy_export.export, name="export")
+audit.app.registered_commands += audit_adl.app.registered_commands
 app.command("register")(exchange.register)
 app.command("push")(exchange.push)
 app.command("receive")(exchange.receive)

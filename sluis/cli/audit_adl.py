@@ -5,7 +5,7 @@ import asyncio
 import json
 import shutil
 import sys
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Annotated
@@ -32,29 +32,27 @@ class Export:
     """Writes records of the entries between two days (in Amsterdam, both inclusive)."""
 
     def __init__(self, out: IO[str], origin: str, first: datetime | None, last: datetime | None) -> None:
-        zone = ZoneInfo(ZONE)
         self._out = out
         self._origin = origin
-        self._from = first.replace(tzinfo=zone) if first else None
-        self._end = (last + timedelta(days=1)).replace(tzinfo=zone) if last else None
-        self._spans: dict[int, Span] = {}  # of the entries that a later one may follow
+        self._first = first.date() if first else date.min
+        self._last = last.date() if last else date.max
+        self._zone = ZoneInfo(ZONE)
+        self._spans: dict[int, Span] = {}  # of the entries that a later one may still follow
         self.written = 0
 
     def add(self, index: int, entry: dict[str, object]) -> None:
         """Take the next entry."""
         previous = entry.get("previous")
-        before = self._spans.get(previous) if isinstance(previous, int) else None
+        before = self._spans.pop(previous, None) if isinstance(previous, int) else None
         record = entry_record(index, entry, self._origin, before)
         if record is None:
             return
         if "exchange" in entry:
             self._spans[index] = entry_span(entry)
-        if self._falls(datetime.fromisoformat(str(entry["time"]))):
+        day = datetime.fromisoformat(str(entry["time"])).astimezone(self._zone).date()
+        if self._first <= day <= self._last:
             self._out.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
             self.written += 1
-
-    def _falls(self, at: datetime) -> bool:
-        return (self._from is None or self._from <= at) and (self._end is None or at < self._end)
 
 
 @app.command()

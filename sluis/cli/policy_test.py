@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from sluis.cli.extras import needs_extra
 from sluis.cli.output import EXIT_FAILED, print_json, say
@@ -88,7 +89,7 @@ def print_table(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> No
         return
     table = Table(*heading)
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*map(Text, row))
     console.print(table)
 
 

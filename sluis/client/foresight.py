@@ -36,15 +36,23 @@ class Foreseen:
 
 
 async def foresee(
-    drafts: Sequence[Draft], agreement: str, connections: Connections, bundle: Bundle
+    drafts: Sequence[Draft],
+    agreement: str,
+    connections: Connections,
+    bundle: Bundle,
+    suppose: Sequence[str] | None = None,
 ) -> tuple[Foreseen, ...]:
-    """Ask about each sort of draft, the first `MOST_QUESTIONS` sorts; raises what the call raises."""
+    """Ask about each sort of draft, the first `MOST_QUESTIONS` sorts; raises what the call raises.
+
+    `suppose` are the facts to suppose proven; by default all that a register proves.
+    """
+    supposed = sorted(bundle.catalog.register_facts) if suppose is None else suppose
     groups: dict[tuple[object, ...], list[int]] = {}
     for position, draft in enumerate(drafts):
         groups.setdefault(_sort(draft), []).append(position)
     found = []
     for positions in list(groups.values())[:MOST_QUESTIONS]:
-        request = _question(drafts[positions[0]], agreement, bundle)
+        request = _question(drafts[positions[0]], agreement, bundle, supposed)
 
         async def ask(request: policy_pb2.ExplainRequest = request) -> policy_pb2.ExplainResponse:
             return await connections.policy.Explain(request, timeout=10)
@@ -58,7 +66,9 @@ def _sort(draft: Draft) -> tuple[object, ...]:
     return (draft.recipient, draft.kind, draft.purpose, draft.delivery, tuple(draft.fields), claims)
 
 
-def _question(draft: Draft, agreement: str, bundle: Bundle) -> policy_pb2.ExplainRequest:
+def _question(
+    draft: Draft, agreement: str, bundle: Bundle, suppose: Sequence[str]
+) -> policy_pb2.ExplainRequest:
     return policy_pb2.ExplainRequest(
         operation="push",
         agreement=agreement,
@@ -71,7 +81,7 @@ def _question(draft: Draft, agreement: str, bundle: Bundle) -> policy_pb2.Explai
             for name in draft.fields
         ],
         claims=dict(draft.claims),
-        suppose=sorted(bundle.catalog.register_facts),
+        suppose=suppose,
     )
 
 

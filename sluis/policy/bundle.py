@@ -211,10 +211,12 @@ def _index_prohibitions(
 ) -> Mapping[ProhibitionKey, tuple[Rule, ...]]:
     index: dict[ProhibitionKey, list[Rule]] = defaultdict(list)
     for agreement, rule in _deciding(agreements, RuleEffect.PROHIBIT):
+        roles = _recipients(rule, catalog)
+        operations = [operation.value for operation in rule.operations]
         for name in agreements if agreement.is_general else [agreement.id]:
-            for operation in rule.operations:
-                for role in _recipients(rule, catalog):
-                    index[(name, operation.value, role)].append(rule)
+            for operation in operations:
+                for role in roles:
+                    index[(name, operation, role)].append(rule)
     return MappingProxyType({key: tuple(rules) for key, rules in index.items()})
 
 

@@ -116,12 +116,13 @@ def period(value: str) -> str:
 
 
 def series(items: Iterable[str], last: str = "en") -> str:
-    """An enumeration: `a, b en c`; with semicolons when an item has a comma of its own."""
+    """An enumeration: `a, b en c`; with semicolons when an item has a comma, or the last word, of its own."""
     words = list(items)
-    comma = "; " if any("," in word for word in words) else ", "
     if len(words) < 2:
         return "".join(words)
-    return f"{comma.join(words[:-1])} {last} {words[-1]}"
+    if any("," in word or f" {last} " in word for word in words):
+        return f"{'; '.join(words[:-1])}; {last} {words[-1]}"
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def article(number: str, paragraph: str | None = None, part: str | None = None) -> str:

@@ -18,7 +18,7 @@ from sluis.policy.bundle import Bundle
 from sluis.policy.cases import Case
 from sluis.policy.markdown import Markdown, bullets, joined, link, page, small, strong, table, text
 from sluis.policy.reading_rules import RuleText, lines
-from sluis.policy.rules import Agreement, LegalBasis, Rule, RuleEffect
+from sluis.policy.rules import Agreement, LegalBasis, Rule, RuleEffect, Status
 
 FOLDER = "leesversie"
 INDEX = "index.md"
@@ -93,11 +93,8 @@ def _index(words: RuleText) -> str:
         for rule in agreement.rules
         if rule.effect is RuleEffect.PERMIT
     ]
-    rows = [
-        (_order(rule, words), row)
-        for agreement, rule in permits
-        for row in _rows([rule], words, page_name=f"{agreement.id}.md")
-    ]
+    drafts = [item for item in permits if item[1].status is Status.DRAFT]
+    firm = [item for item in permits if item[1].status is not Status.DRAFT]
     general = [item for _, item in sorted(bundle.agreements.items()) if item.is_general]
     return page(
         [
@@ -108,7 +105,8 @@ def _index(words: RuleText) -> str:
             ),
             _STATUSES,
             Markdown("## Wat mag"),
-            table(_INDEX_HEADING, [row for _, row in sorted(rows, key=lambda item: item[0])]),
+            table(_INDEX_HEADING, _sorted_rows(firm, words)),
+            *(_draft_part(_sorted_rows(drafts, words)) if drafts else ()),
             Markdown("## Wat nooit mag"),
             Markdown("Deze verboden staan boven elke afspraak."),
             bullets(
@@ -126,6 +124,22 @@ def _index(words: RuleText) -> str:
             *_end(bundle),
         ]
     )
+
+
+def _draft_part(rows: Sequence[Sequence[Markdown]]) -> tuple[Markdown, ...]:
+    return (
+        Markdown("## Wat nog niet mag"),
+        Markdown("Dit zijn ontwerpen. Zij wachten op de wet en op een jurist, en beslissen niets."),
+        table(_INDEX_HEADING, rows),
+    )
+
+
+def _sorted_rows(permits: Sequence[tuple[Agreement, Rule]], words: RuleText) -> list[tuple[Markdown, ...]]:
+    """A row for each permit: by sender, recipient, kind and first day."""
+    ordered = sorted(permits, key=lambda item: _order(item[1], words))
+    return [
+        row for agreement, rule in ordered for row in _rows([rule], words, page_name=f"{agreement.id}.md")
+    ]
 
 
 def _order(rule: Rule, words: RuleText) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def condition_details(item: Condition, catalog: Catalog) -> Iterator[str]:
     match item:
         case ClaimListed():
             values = dutch.series(map(dutch.provision, dutch.in_order(item.one_of)), "of")
-            yield f"{_named(item.claim, catalog)} Dat moet zijn: {values}."
+            yield f"{_named(item.claim, catalog)} Het gaat om: {values}."
         case NotOlder():
             yield (
                 f"{_named(item.claim, catalog)} Die ligt ten hoogste {item.not_older_than_years} jaar terug."
@@ -85,7 +85,7 @@ def _proof(name: str, catalog: Catalog) -> Iterator[str]:
             "Twee verschillende medewerkers van de afzender verklaren"
         )  # fmt: skip
         term = "1 dag" if spec.valid_days == 1 else f"{spec.valid_days} dagen"
-        yield f"{who} dat: {spec.dutch}. De verklaring telt {term}."
+        yield f"{who}: {spec.dutch}. De verklaring telt {term}."
         yield f"Bevoegd is: {functions}."
         yield f"De reden is een van deze: {dutch.series((item.dutch for item in spec.reasons.values()), 'of')}."
 

@@ -260,14 +260,17 @@ class RuleText:
 
 def certainty(rule: Rule) -> Markdown:
     """How firmly the rule stands, in a box where that matters."""
+    when = dutch.days(rule.valid_from, rule.valid_until)
     if rule.status is Status.IN_FORCE:
-        return Markdown("Deze regel is van kracht.")
+        return text(f"Deze regel is van kracht {when}.")
     if rule.status is Status.ASSUMED:
         return box(
             Markdown("Aangenomen."),
-            Markdown("Deze regel wordt toegepast, maar rust op een aanname of op een tekst die niet in de geldende "
-                     "versie is gelezen. Een jurist moet hem nog bevestigen."),
-        )  # fmt: skip
+            text(
+                f"Deze regel wordt toegepast {when}, maar rust op een aanname of op een tekst die niet in de geldende "
+                "versie is gelezen. Een jurist moet hem nog bevestigen."
+            ),
+        )
     return box(
         Markdown("Ontwerp. Deze regel geldt niet."),
         Markdown(
@@ -345,7 +348,7 @@ def _duties(duties: Obligations | None) -> Iterator[Markdown]:
         grounds = dutch.series((dutch.DELAY_GROUND[item[-2]] for item in sorted(duties.delay_grounds)), "of")
         lead = "Inlichten mag wachten" if duties.notice is Notice.MUST else "Niet inlichten mag alleen"
         yield text(
-            f"{lead} zolang dat nodig is voor: {grounds} (UAVG artikel 41, eerste lid). "
+            f"{lead} zolang dat nodig en evenredig is voor: {grounds} (UAVG artikel 41, eerste lid). "
             "Een medewerker beslist dat, nooit de computer."
         )
 

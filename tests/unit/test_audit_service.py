@@ -3,15 +3,19 @@
 
 from collections.abc import Awaitable
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from broker.audit.checkpointer import Checkpointer
 from broker.wire import audit_service
 from broker.wire.audit_service import AuditService
+from broker.wire.portions import portions
 from sluis.checkpoint import verify_checkpoint
 from sluis.checkpoint_signers import log_signers, new_secret
+from sluis.envelope import MAX_FIELDS, Field
 from sluis.errors import SluisError
+from sluis.header import MAX_CLAIMS
 from sluis.merkle import Hash, leaf_hash, verify_consistency, verify_inclusion
 from sluis.rpc.server import MAX_MESSAGE
 from sluis.v1 import audit_pb2
@@ -75,17 +79,21 @@ async def test_entries_come_in_frames(world: World, monkeypatch: pytest.MonkeyPa
     assert [[row.log_index for row in frame] for frame in frames] == [[1, 2, 3], [4, 5]]
 
 
-async def test_large_entries_come_in_messages_that_grpc_takes(world: World) -> None:
-    """A header holds hundreds of claims that no rule knows, and each is a reason in the entry."""
-    claims = {f"c{number}": "" for number in range(600)}
-    answers = [await world.push(world.envelope(FIRM, claims=claims)) for _ in range(60)]
-    assert len(answers[0].entry) > 30_000
+async def test_large_entries_come_in_messages_of_a_size(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal may hold many claims and fields that no rule knows, and each is a reason in the entry."""
+    monkeypatch.setattr(audit_service, "portions", partial(portions, limit=50_000))
+    claims = {f"c{number}": "" for number in range(MAX_CLAIMS)}
+    fields = [Field(name=f"f{number}", category="meta", value=b"") for number in range(MAX_FIELDS)]
+    answers = [await world.push(world.envelope(FIRM, claims=claims, fields=fields)) for _ in range(25)]
+    assert 5_000 < len(answers[0].entry) < MAX_MESSAGE / 100
     frames = [
         audit_pb2.ListEntriesResponse(entries=frame) for frame in await entries(world, world.cast.officer)
     ]
     assert sum(len(frame.entries) for frame in frames) == world.size - 1
-    assert len(frames) > 1
-    assert max(frame.ByteSize() for frame in frames) <= 1.2 * MAX_MESSAGE
+    assert len(frames) > 2
+    assert max(frame.ByteSize() for frame in frames) <= 1.2 * 50_000
 
 
 async def test_reading_no_entries_is_logged_too(world: World) -> None:

@@ -4,6 +4,7 @@
 import asyncio
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -182,6 +183,8 @@ async def test_other_pages_and_methods_are_json_too() -> None:
         method = await http.get(EVALUATE)
         assert (method.status_code, method.json()["error"]["code"]) == (405, "malformed-request")
         assert "999990019" not in missing.text
+        slash = await http.post(EVALUATE + "/", content=BODY, headers=JSON | {"host": "elsewhere.example"})
+        assert slash.status_code == 404
 
 
 async def test_a_mistake_of_ours_is_500_without_its_text() -> None:
@@ -208,6 +211,19 @@ async def test_a_body_that_does_not_come_is_given_up(
     answer = await asyncio.wait_for(reader.read(4096), timeout=5)
     assert answer.startswith(b"HTTP/1.1 400 ")
     writer.close()
+
+
+async def test_others_are_served_while_a_batch_is_decided() -> None:
+    slow: Any = point()
+    slow.evaluations = lambda body, trace: time.sleep(0.3) or {"evaluations": []}
+    transport = httpx.ASGITransport(make_app(slow))
+    async with httpx.AsyncClient(transport=transport, base_url="https://broker.example") as http:
+        batch = asyncio.create_task(http.post("/access/v1/evaluations", content=BODY, headers=JSON))
+        await asyncio.sleep(0.05)
+        answer = await http.post(EVALUATE, content=BODY, headers=JSON)
+        assert answer.json()["decision"] is True
+        assert not batch.done()
+        assert (await batch).status_code == 200
 
 
 def test_the_address_for_others_is_an_https_url() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """ADL records: of every AuthZEN call one, of every decided log entry one, and neither with a value in it."""
 
+import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from authzen_samples import (
     ask,
     changed,
     logged,
+    point,
     records,
 )
 from decide_samples import BUNDLE, FINE, NLA, SNA
@@ -26,6 +28,7 @@ from decide_samples import BUNDLE, FINE, NLA, SNA
 from broker.decide.engine import decide
 from broker.record import exchange_record
 from sluis import __version__
+from sluis.cli.audit_adl import Export
 from sluis.decision_log import entry_record, entry_span, new_span, read_traceparent
 from sluis.errors import InvalidInput
 from sluis.policy.iris import activity_iri
@@ -130,8 +133,17 @@ def test_a_batch_leaves_one_record_of_all_that_was_evaluated(valid: Any) -> None
 
 
 def test_a_batch_under_two_agreements_names_no_single_processing_activity(valid: Any) -> None:
-    other = changed("resource.properties.agreement", "no-such")
-    record = logged({"evaluations": [EVALUATION, other, {}]}, batch=True)
+    twin = BUNDLE.agreements["waadi-14b"].model_copy(update={"id": "twin"})
+    bundle = BUNDLE.with_agreements({**BUNDLE.agreements, "twin": twin})
+    other = changed("resource.properties.agreement", "twin")
+    with structlog.testing.capture_logs() as captured:
+        body = json.dumps({"evaluations": [EVALUATION, other]}).encode()
+        answer = point(current=lambda: bundle).evaluations(body)
+    assert [item["context"]["processing_activity_id"] for item in answer["evaluations"]] == [
+        activity_iri("waadi-14b"),
+        activity_iri("twin"),
+    ]
+    [record] = records(captured)
     assert valid(record)
     assert "dpl.core.processing_activity_id" not in record["attributes"]
 
@@ -163,6 +175,11 @@ def test_no_value_of_a_request_comes_into_a_record() -> None:
     record = logged(document)
     assert HIDDEN not in json.dumps(record)
     assert record["body"]["adl.core.request"]["resource"]["id"] == "?"
+    padded = logged(changed("resource.id", f"00000000-0000-0000-0000-000{HIDDEN}"))
+    assert padded["body"]["adl.core.request"]["resource"]["id"] == "?"
+    for place in ("resource.properties.subjects", "context.counters.persons_today"):
+        with pytest.raises(InvalidInput):
+            ask(changed(place, int(HIDDEN)))
     unknown = logged(changed("action.name", HIDDEN, document))
     assert HIDDEN not in json.dumps(unknown)
 
@@ -271,3 +288,36 @@ def test_the_entries_of_one_exchange_share_a_trace_and_each_has_a_span() -> None
     assert record["parent_span_id"] == push.span_id != record["span_id"]
     assert entry_span(ENTRY) == push
     assert ENTRY["nonce"] not in str(record)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "written"),
+    [
+        (None, None, [0, 1, 2]),
+        ("2026-11-24", None, [1, 2]),
+        (None, "2026-11-24", [0, 1]),
+        ("2026-11-24", "2026-11-24", [1]),
+        (None, "9999-12-31", [0, 1, 2]),
+        ("2026-11-26", None, []),
+    ],
+)
+def test_an_export_counts_days_in_amsterdam(first: str | None, last: str | None, written: list[int]) -> None:
+    out = io.StringIO()
+    days = (datetime.fromisoformat(day) if day else None for day in (first, last))
+    export = Export(out, ORIGIN, *days)
+    for index, time in enumerate(("23T22:59:59.999", "23T23:00:00.000", "24T23:00:00.000")):
+        export.add(index, {**ENTRY, "time": f"2026-11-{time}Z"})
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["attributes"]["sluis.log.index"] for line in lines] == written
+    assert export.written == len(written)
+
+
+def test_an_export_ties_a_release_to_its_push() -> None:
+    out = io.StringIO()
+    export = Export(out, ORIGIN, None, None)
+    export.add(4, ENTRY)
+    export.add(5, {"operation": "log.read", "nonce": "2" * 32, "time": ENTRY["time"]})
+    export.add(6, {**ENTRY, "operation": "signal.release", "nonce": "1" * 32, "previous": 4})
+    push, release = (json.loads(line) for line in out.getvalue().splitlines())
+    assert (release["trace_id"], release["parent_span_id"]) == (push["trace_id"], push["span_id"])
+    assert "parent_span_id" not in push

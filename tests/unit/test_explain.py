@@ -8,9 +8,11 @@ import pytest
 from broker.decide.engine import decide
 from broker.decide.explain import explain
 from broker.decide.model import Decision, Effect, Reason
+from broker.policy.cases import request_of
+from sluis.policy.cases import Case
 from sluis.policy.catalog import ENGINE_CODES
 from tests.unit.decide_samples import BUNDLE, FINE, outcome
-from tests.unit.test_policy_cases import CASES, request_of
+from tests.unit.test_policy_cases import CASES
 
 
 def test_a_permit_names_article_rule_and_fields() -> None:
@@ -45,8 +47,8 @@ def test_a_denial_names_every_reason_and_what_is_not_known() -> None:
     assert words.dutch.startswith("Geweigerd: de overtreden bepaling staat niet op de lijst")
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["naam"] for case in CASES])
-def test_every_case_can_be_explained_without_a_bare_code(case: dict[str, object]) -> None:
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_every_case_can_be_explained_without_a_bare_code(case: Case) -> None:
     decision = decide(request_of(case, BUNDLE), BUNDLE)
     words = explain(decision, BUNDLE)
     for text in (words.dutch, words.english):

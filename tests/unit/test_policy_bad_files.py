@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from sluis.errors import InvalidInput
 from sluis.policy.bundle import MAX_FILES, Bundle, load_bundle, read_bundle
+from sluis.policy.rules import Agreement
+from sluis.policy.schema import read
 from sluis.policy.yaml_strict import load
 from tests.unit.decide_samples import FILES
 
@@ -186,6 +188,25 @@ def test_a_repeated_key_is_refused_at_its_second_line() -> None:
     assert error.where == f"{SMALL}:{line_of('    effect: permit') + 1}"
 
 
+def test_a_truncated_agreement_is_refused_or_holds_the_first_rules_as_they_stand() -> None:
+    data = TEXT.encode()
+    whole = WHOLE.agreements["small"].rules
+    read_anyway = set()
+    for end in range(len(data)):
+        try:
+            kept = read(load(data[:end], SMALL), Agreement).rules
+        except InvalidInput:
+            continue
+        last = whole[len(kept) - 1]
+        # Only the sentence at the very end can have become shorter.
+        assert last.explanation.startswith(kept[-1].explanation)
+        assert (*kept[:-1], kept[-1].model_copy(update={"explanation": last.explanation})) == whole[
+            : len(kept)
+        ]
+        read_anyway.add(len(kept))
+    assert read_anyway == {1, 2}
+
+
 def paths(tree: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     yield path
     for step, below in (
@@ -225,7 +246,7 @@ def refused_or_another(name: str, tree: object) -> None:
         assert bundle.digest != DIGEST
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(PLACES), st.sampled_from(STRANGE))
 def test_a_node_of_another_type_is_refused_or_makes_another_bundle(
     place: tuple[str, tuple[str | int, ...]], value: object
@@ -241,7 +262,7 @@ def test_a_node_of_another_type_is_refused_or_makes_another_bundle(
     refused_or_another(name, tree)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from([place for place in PLACES if place[1]]))
 def test_a_dropped_part_is_refused_or_makes_another_bundle(place: tuple[str, tuple[str | int, ...]]) -> None:
     name, path = place
@@ -263,7 +284,7 @@ MAPPINGS = [
 ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(MAPPINGS), st.sampled_from(["x", "Id", "ID ", "status ", "valid_untill", "1", "é"]))
 def test_an_unknown_key_is_refused_wherever_it_stands(
     place: tuple[str, tuple[str | int, ...]], key: str

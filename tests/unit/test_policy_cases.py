@@ -63,24 +63,36 @@ def test_the_case_comes_out_as_written(outcome: Outcome) -> None:
     assert outcome.differences == ()
 
 
-@pytest.mark.parametrize("removal", list(rules_of(BUNDLE)), ids=str)
-def test_every_deciding_rule_has_a_case_that_shows_it(removal: Removal) -> None:
-    """A permit: something that it lets pass. A prohibition: something that it stops or withholds."""
-    shown = [
-        outcome
+def rules_that_permit() -> set[str]:
+    """The permits that let something pass in some case."""
+    permitted = [outcome for outcome in OUTCOMES if outcome.decision.effect is Effect.PERMIT]
+    return {rule.id for outcome in permitted for rule in outcome.decision.rules}
+
+
+def rules_that_refuse() -> set[str]:
+    """The prohibitions that in some case give the first reason, for the whole or for a field."""
+    return {
+        rule_id
         for outcome in OUTCOMES
-        if removal.rule.id in {rule.id for rule in outcome.decision.rules}
-        or removal.rule.id in {item.rule_id for item in outcome.decision.withheld}
-    ]
-    if removal.rule.effect is RuleEffect.PERMIT:
-        assert any(outcome.decision.effect is Effect.PERMIT for outcome in shown)
-    else:
-        assert any(outcome.reason == removal.rule.code for outcome in shown)
+        for rule_id in (outcome.rule, *(item.rule_id for item in outcome.decision.withheld))
+        if rule_id and outcome.reason == BUNDLE.rules[rule_id].code
+    }
+
+
+def test_every_rule_that_decides_has_a_case_that_shows_it() -> None:
+    rules = [removal.rule for removal in rules_of(BUNDLE)]
+    permits = {rule.id for rule in rules if rule.effect is RuleEffect.PERMIT}
+    assert permits - rules_that_permit() == set()
+    assert {rule.id for rule in rules} - permits - rules_that_refuse() == set()
+
+
+# The failing cases are only counted here: pytest would print all rules and cases for each.
 
 
 @pytest.mark.parametrize("removal", list(conditions_of(BUNDLE)), ids=str)
 def test_every_condition_decides_some_case(removal: Removal) -> None:
-    assert failing(removal, CASES, BUNDLE)
+    count = len(failing(removal, CASES, BUNDLE))
+    assert count > 0
 
 
 def test_every_prohibition_decides_some_case() -> None:
@@ -90,10 +102,11 @@ def test_every_prohibition_decides_some_case() -> None:
 
 def test_removing_a_rule_changes_no_case_that_it_does_not_concern() -> None:
     """`failing` looks only at the cases that a rule can concern; here all are decided again."""
-    for removal in [*rules_of(BUNDLE)][:20]:
+    for removal in [*rules_of(BUNDLE)][::12]:
         without = removal.apply(BUNDLE)
         changed = {case.where for case in CASES if run_case(case, without).differences}
-        assert {case.where for case in failing(removal, CASES, BUNDLE)} == changed
+        found = {case.where for case in failing(removal, CASES, BUNDLE)}
+        assert found == changed, str(removal)
 
 
 # the refusals

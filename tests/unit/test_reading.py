@@ -136,6 +136,13 @@ def test_the_index_has_a_row_for_each_permit_and_leads_to_it() -> None:
         assert all(f"({target})" in "".join(rows) for target in permits)
 
 
+def test_drafts_stand_apart_in_the_index() -> None:
+    permitted, _, drafts = WIDE_PAGES[INDEX].partition("## Wat nog niet mag")
+    assert "proef.md#proef-permit" in permitted
+    assert "proef.md#proef-draft" not in permitted
+    assert "proef.md#proef-draft" in drafts.partition("## Wat nooit mag")[0]
+
+
 def test_every_link_within_the_pages_leads_somewhere() -> None:
     for found in (PAGES, WIDE_PAGES):
         for name, content in found.items():
@@ -162,17 +169,17 @@ def test_the_words_for_every_sort_of_condition() -> None:
     words = plain(section(WIDE.rules["proef-permit"], WIDE_PAGES["proef.md"]))
     for sentence in (
         "De afzender noemt de overtreden bepaling.",
-        "Dat moet zijn: WML artikel 7 of WML artikel 13.",
-        "De afzender noemt de stand van het bezwaar. Dat moet zijn: geen.",
+        "Het gaat om: WML artikel 7 of WML artikel 13.",
+        "De afzender noemt de stand van het bezwaar. Het gaat om: geen.",
         "Die ligt ten hoogste 3 jaar terug.",
         "De afzender noemt de dag waarop het dossier vervalt. Die dag is vandaag of later.",
         "Daarna zijn ten minste 10 werkdagen verstreken.",
         "Dit moet blijken uit een register. De afzender kan het niet zelf verklaren.",
-        "Twee verschillende medewerkers van de afzender verklaren dat: de persoon wordt niet onevenredig geschaad."
+        "Twee verschillende medewerkers van de afzender verklaren: de persoon wordt niet onevenredig geschaad."
         " De verklaring telt 7 dagen.",
         "Bevoegd is: functionaris voor gegevensbescherming.",
         "De reden is een van deze: het is nodig voor het toezicht of de inbreuk is klein.",
-        "Een medewerker van de afzender verklaart dat: er is haast. De verklaring telt 1 dag.",
+        "Een medewerker van de afzender verklaart: er is haast. De verklaring telt 1 dag.",
         "Afzender en ontvanger zijn dezelfde organisatie.",
         "Het signaal ligt klaar tot de ontvanger ernaar vraagt en er een treffer is.",
         "Afzender en ontvanger nemen allebei deel aan: Landelijke Stuurgroep Interventieteams (LSI).",
@@ -181,10 +188,19 @@ def test_the_words_for_every_sort_of_condition() -> None:
         "Een verzoek gaat over ten hoogste 1 persoon of onderneming.",
         "Bewaren: ten hoogste 1 jaar, en ten hoogste 30 dagen nadat het certificaat is vervallen.",
         "De ontvanger licht de betrokkene in, binnen 1 maand.",
-        "Inlichten mag wachten zolang dat nodig is voor: het voorkomen, onderzoeken of vervolgen van strafbare feiten"
+        "Inlichten mag wachten zolang dat nodig en evenredig is voor:"
+        " het voorkomen, onderzoeken of vervolgen van strafbare feiten;"
         " of toezicht of inspectie door een overheidsorgaan (UAVG artikel 41, eerste lid).",
     ):
         assert sentence in words, sentence
+
+
+def test_an_enumeration_is_clear_when_an_item_enumerates_itself() -> None:
+    assert dutch.series([]) == ""
+    assert dutch.series(["a"]) == "a"
+    assert dutch.series(["a", "b", "c"]) == "a, b en c"
+    assert dutch.series(["a", "b, c"]) == "a; en b, c"
+    assert dutch.series(["a of b", "c"], "of") == "a of b; of c"
 
 
 def test_a_draft_and_an_assumption_stand_in_a_box_and_the_rest_does_not() -> None:
