@@ -36,6 +36,7 @@ TESTS = (
 )
 FIRST = {"conditions": "test_conditions", "working_days": "test_working_days"}
 SECONDS = 120
+WARNING = "ignore::pytest.PytestAssertRewriteWarning"  # hypothesis is imported before pytest looks at it
 # Mutants that no test can tell from the original; tests/mutation/README.md says why.
 EQUIVALENT: frozenset[str] = frozenset({"a prohibition of other fields is named"})
 
@@ -101,7 +102,17 @@ def _run_tests(mutant: Mutant | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if mutant is not None:
             sys.meta_path.insert(0, _Finder(mutant))
-        arguments = ["-x", "-q", "--noconftest", "-p", "no:cacheprovider", "--rootdir", str(ROOT)]
+        arguments = [
+            "-x",
+            "-q",
+            "--noconftest",
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            WARNING,
+            "--rootdir",
+            str(ROOT),
+        ]
         first = FIRST.get(mutant.module if mutant else "", "")
         tests = sorted(TESTS, key=lambda name: name != first)  # the likeliest to fail first
         code = pytest.main([*arguments, *(f"{ROOT}/tests/unit/{name}.py" for name in tests)])
