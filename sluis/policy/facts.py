@@ -19,13 +19,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from sluis.errors import InvalidInput
 from sluis.policy.schema import Code, Labelled, Term, Terms, WholeNumber
 
 _STATEMENT = re.compile(
-    r"(?P<person>[A-Za-z0-9-]{1,12})@(?P<organisation>[0-9]{20});(?P<function>[a-z][a-z-]{1,19});"
+    r"(?P<person>[A-Za-z0-9-]{1,12})@(?P<organisation>[0-9]{20});(?P<function>[a-z][a-z-]{1,21});"
     r"(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}Z);(?P<reason>[A-Z][A-Z_]{2,23})",
     re.ASCII,
 )
@@ -97,6 +97,15 @@ class StatedFact(Labelled):
     reasons: dict[Code, Labelled] = Field(min_length=1)
     valid_days: Annotated[WholeNumber, Field(ge=1)]
     persons: Annotated[WholeNumber, Field(ge=1, le=2)] = 1
+
+    @model_validator(mode="after")
+    def _can_be_stated(self) -> Self:
+        """A function or reason that does not fit into a statement could never prove anything."""
+        for function in sorted(self.functions):
+            for reason in self.reasons:
+                if not self.fits(f"a@{'0' * 20};{function};2026-01-01T00:00Z;{reason}"):
+                    raise ValueError(f"a statement cannot say `{function}` with `{reason}`; shorten them")
+        return self
 
     def fits(self, value: str) -> bool:
         """Whether a claim under this fact's name has the form of statements."""

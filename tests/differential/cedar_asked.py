@@ -168,7 +168,7 @@ def _statement(text: str) -> Json | None:
     shaped = (
         (r"[A-Za-z0-9-]{1,12}", person),
         (r"\d{20}", organisation),
-        (r"[a-z][a-z-]{1,19}", function),
+        (r"[a-z][a-z-]{1,21}", function),
         (r"[A-Z][A-Z_]{2,23}", reason),
     )
     if len(time) != 17 or not all(re.fullmatch(shape, part, re.ASCII) for shape, part in shaped):

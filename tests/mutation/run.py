@@ -20,6 +20,7 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
+import hypothesis.strategies  # noqa: F401  # imported once, for all processes
 import pytest
 
 from sluis.policy import bundle
@@ -27,13 +28,15 @@ from tests.mutation.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = (
-    "tests/unit/test_conditions.py",
-    "tests/unit/test_working_days.py",
-    "tests/unit/test_decide.py",
-    "tests/unit/test_decide_reasons.py",
-    "tests/unit/test_decide_properties.py",
+    "test_decide",
+    "test_decide_reasons",
+    "test_conditions",
+    "test_working_days",
+    "test_decide_properties",
 )
+FIRST = {"conditions": "test_conditions", "working_days": "test_working_days"}
 SECONDS = 120
+WARNING = "ignore::pytest.PytestAssertRewriteWarning"  # hypothesis is imported before pytest looks at it
 # Mutants that no test can tell from the original; tests/mutation/README.md says why.
 EQUIVALENT: frozenset[str] = frozenset({"a prohibition of other fields is named"})
 
@@ -99,8 +102,20 @@ def _run_tests(mutant: Mutant | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         if mutant is not None:
             sys.meta_path.insert(0, _Finder(mutant))
-        arguments = ["-x", "-q", "--noconftest", "-p", "no:cacheprovider", "--rootdir", str(ROOT)]
-        code = pytest.main([*arguments, *(str(ROOT / name) for name in TESTS)])
+        arguments = [
+            "-x",
+            "-q",
+            "--noconftest",
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            WARNING,
+            "--rootdir",
+            str(ROOT),
+        ]
+        first = FIRST.get(mutant.module if mutant else "", "")
+        tests = sorted(TESTS, key=lambda name: name != first)  # the likeliest to fail first
+        code = pytest.main([*arguments, *(f"{ROOT}/tests/unit/{name}.py" for name in tests)])
     finally:
         os._exit(code)
 

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from broker.decide.conditions import compile_condition, unmet
 from broker.decide.model import Fact, FactState, Party, Reason, Request
 from sluis.errors import Defect
+from sluis.header import MAX_CLAIM_VALUE
 from sluis.policy.conditions import Condition
+from sluis.policy.facts import StatedFact
 from sluis.policy.rules import Operation
 from tests.differential.made_bundles import catalogue
 from tests.unit.decide_samples import FINE
@@ -327,3 +329,26 @@ def test_a_condition_that_the_engine_does_not_know_is_a_defect() -> None:
         with pytest.raises(Defect, match=message) as found:
             compile_condition(strange, CATALOG)  # type: ignore[arg-type]
         assert found.value.code == "defect"
+
+
+def test_a_function_or_reason_that_no_statement_can_say_is_refused() -> None:
+    word = {"dutch": "woord", "english": "word"}
+
+    def stated(function: str, reason: str) -> StatedFact:
+        return StatedFact.model_validate(
+            {
+                "source": "officer",
+                "valid_days": "1",
+                "functions": [function],
+                "reasons": {reason: word},
+                **word,
+            }
+        )
+
+    longest, why = "f" * 22, "R" * 24
+    assert stated(longest, why).functions == {longest}
+    statement = f"{'p' * 12}@{SENDER.oin};{longest};2026-11-25T09:30Z;{why}"
+    assert len(f"{statement},{statement}") <= MAX_CLAIM_VALUE
+    for function, reason in ((longest + "f", why), (longest, why + "R"), ("Officer", why), (longest, "R2D2")):
+        with pytest.raises(ValidationError, match="a statement cannot say"):
+            stated(function, reason)

@@ -11,7 +11,7 @@ from broker.decide.engine import decide
 from broker.decide.model import Decision, Effect
 from broker.decide.obligations import strictest
 from broker.decide.slots import counters_asked, counters_used
-from sluis.policy.conditions import CountedAtMost
+from sluis.policy.conditions import CountedAtMost, SameParty, SubjectsAtMost
 from sluis.policy.rules import Obligations, Operation, Rule, Status
 from tests.unit.decide_samples import (
     BODY,
@@ -182,6 +182,23 @@ def test_a_role_of_named_organisations_is_theirs_alone() -> None:
     assert decide(FINE, bundle).effect is Effect.PERMIT
     other = decide(replace(FINE, sender=replace(NLA, oin="0" * 20)), bundle)
     assert [item.params for item in other.reasons] == [{"party": "sender"}]
+
+
+def test_a_prohibition_applies_only_while_none_of_its_conditions_is_disproven() -> None:
+    apart, few = (
+        {"same_party": "true", "dutch": "Dezelfde partij.", "otherwise": "LOOKBACK"},
+        {"subjects_at_most": "1", "dutch": "Een persoon.", "otherwise": "LOOKBACK"},
+    )
+    disproven, proven = SameParty.model_validate(apart), SubjectsAtMost.model_validate(few)
+    for conditions, applies in (
+        ((), True),
+        ((proven,), True),
+        ((disproven,), False),
+        ((proven, disproven), False),
+        ((disproven, proven), False),
+    ):
+        bundle = with_rules(prohibitions=[against("against", conditions=conditions)])
+        assert (decide(FINE, bundle).effect is Effect.DENY) is applies
 
 
 def test_a_prohibition_for_the_sector_of_the_sender() -> None:
