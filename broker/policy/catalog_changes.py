@@ -196,6 +196,12 @@ def _laws(before: Catalog, after: Catalog) -> Iterator[CatalogChange]:
     for name in sorted(before.laws.keys() | after.laws.keys()):
         old, new = _versions(before.laws.get(name)), _versions(after.laws.get(name))
         other = {key for key in old.keys() & new.keys() if old[key] != new[key]}
+        if (
+            len({(law.title, law.bwb, law.celex) for side in (before, after) if (law := side.laws.get(name))})
+            > 1
+        ):
+            text = Text("naam of nummer van de wet gewijzigd", "name or number of the law changed")
+            yield CatalogChange(sort="laws", word=name, text=same(f"{name}: ") + text, weight=Weight.NOTHING)
         for keys, what in (
             (new.keys() - old.keys(), Text("nieuwe tekst van artikel ", "new text of article ")),
             (old.keys() - new.keys(), Text("tekst vervallen van artikel ", "text dropped of article ")),

@@ -171,6 +171,12 @@ def test_other_text_with_the_same_decisions_is_said_to_be_so() -> None:
     assert found.verdict is Verdict.SAME
     assert found.summary.english == "The text of the rules differs, the decisions do not."
     assert found.before != found.after
+    text = FILES[AGREEMENT].decode()
+    start, end = text.index(f"  - id: {RULE}\n"), text.index("  - id: fine-to-certifier-until-2026-06-30\n")
+    moved = text[:start] + text[end:].rstrip() + "\n\n" + text[start:end]
+    order = change({**FILES, AGREEMENT: moved.encode()})
+    assert (order.verdict, order.lines) == (Verdict.SAME, ())
+    assert order.summary == found.summary
 
 
 def test_a_flow_says_exactly_what_comes_out_otherwise() -> None:
@@ -308,6 +314,7 @@ CATALOGUE: list[tuple[str, str, str, str, str]] = [
     ("kinds", "subject: vestiging", "subject: bsn", "both", "soort signaal FINE_IMPOSED"),
     ("purposes", "purposes:\n", "purposes:\n  NEW: {dutch: iets, english: x}\n", "same", "nieuw in de catalogus: doel"),
     ("laws", "valid_from: 2018-05-25", "valid_from: 2018-05-24", "same", "UAVG: nieuwe tekst van artikel 22"),
+    ("laws", "title: Wet allocatie", "title: Wet op de allocatie", "same", "Waadi: naam of nummer"),
     ("reasons", "dutch: dit mag alleen", "dutch: dat mag alleen", "same", "reden NOT_OWN_DOMAIN"),
 ]  # fmt: skip
 
