@@ -136,12 +136,15 @@ def with_word(bundle: Bundle, other: Bundle, change: CatalogChange) -> Bundle:
 
 def _change(sort: str, word: str, old: object, new: object, words: Words) -> tuple[Text, Weight]:
     name = _SORTS[sort] + same(f" {word} (") + words.word(sort, word) + same(")")
-    if _decides(old) != _decides(new) or type(old) is not type(new):
-        return name + same(": ") + _detail(old, new), Weight.DECIDES
-    if _acted_on(old) != _acted_on(new):
-        return name + Text(
+    decided = _decides(old) != _decides(new) or type(old) is not type(new)
+    acted_on = _acted_on(old) != _acted_on(new)
+    text = name + same(": ") + _detail(old, new) if decided else name
+    if acted_on:
+        return text + Text(
             ": de vorm of betekenis is gewijzigd", ": its form or meaning has changed"
         ), Weight.UNWEIGHED
+    if decided:
+        return text, Weight.DECIDES
     return name + Text(": alleen de tekst is gewijzigd", ": only the wording has changed"), Weight.NOTHING
 
 

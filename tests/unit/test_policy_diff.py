@@ -341,6 +341,13 @@ def test_a_category_that_a_prohibition_names_withholds_its_fields() -> None:
     assert found.lines[0].text.dutch == "veld law (overtreden wet): categorie organisation -> special"
 
 
+def test_what_the_engine_does_not_weigh_counts_beside_what_it_does() -> None:
+    value = CATALOG.fields["city"].value
+    law = CATALOG.fields["law"].model_copy(update={"category": Category.SPECIAL, "value": value})
+    asked = (permit(), prohibition(categories=frozenset({Category.SPECIAL})))
+    assert diff(bundle(*asked), bundle(*asked, fields={**CATALOG.fields, "law": law})).verdict is Verdict.BOTH
+
+
 def test_a_new_claim_and_a_condition_on_it_only_narrow() -> None:
     """A sender under the old rules has no such claim to state, so the old rules are asked without it."""
     few = {name: claim for name, claim in CATALOG.claims.items() if name != "colour"}
