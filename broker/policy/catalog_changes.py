@@ -136,12 +136,15 @@ def with_word(bundle: Bundle, other: Bundle, change: CatalogChange) -> Bundle:
 
 def _change(sort: str, word: str, old: object, new: object, words: Words) -> tuple[Text, Weight]:
     name = _SORTS[sort] + same(f" {word} (") + words.word(sort, word) + same(")")
-    if _decides(old) != _decides(new) or type(old) is not type(new):
-        return name + same(": ") + _detail(old, new), Weight.DECIDES
-    if _acted_on(old) != _acted_on(new):
-        return name + Text(
+    decided = _decides(old) != _decides(new) or type(old) is not type(new)
+    acted_on = _acted_on(old) != _acted_on(new)
+    text = name + same(": ") + _detail(old, new) if decided else name
+    if acted_on:
+        return text + Text(
             ": de vorm of betekenis is gewijzigd", ": its form or meaning has changed"
         ), Weight.UNWEIGHED
+    if decided:
+        return text, Weight.DECIDES
     return name + Text(": alleen de tekst is gewijzigd", ": only the wording has changed"), Weight.NOTHING
 
 
@@ -196,6 +199,12 @@ def _laws(before: Catalog, after: Catalog) -> Iterator[CatalogChange]:
     for name in sorted(before.laws.keys() | after.laws.keys()):
         old, new = _versions(before.laws.get(name)), _versions(after.laws.get(name))
         other = {key for key in old.keys() & new.keys() if old[key] != new[key]}
+        if (
+            len({(law.title, law.bwb, law.celex) for side in (before, after) if (law := side.laws.get(name))})
+            > 1
+        ):
+            text = Text("naam of nummer van de wet gewijzigd", "name or number of the law changed")
+            yield CatalogChange(sort="laws", word=name, text=same(f"{name}: ") + text, weight=Weight.NOTHING)
         for keys, what in (
             (new.keys() - old.keys(), Text("nieuwe tekst van artikel ", "new text of article ")),
             (old.keys() - new.keys(), Text("tekst vervallen van artikel ", "text dropped of article ")),

@@ -69,7 +69,7 @@ class PolicyDiff:
     def summary(self) -> Text:
         """The verdict in a sentence."""
         text = _SUMMARIES[self.verdict]
-        if self.verdict is Verdict.SAME and not self.lines:
+        if self.verdict is Verdict.SAME and not self.lines and self.before == self.after:
             text = Text("Er is niets gewijzigd.", "Nothing has changed.")
         if not self.exact:
             names = {

@@ -28,7 +28,8 @@ from sluis.policy.facts import Statement
 from sluis.policy.rules import WITH_FIELDS, Operation
 
 MOST_STATES = 20_000
-_OUR_TIME = date(2000, 1, 1)
+# No exchange is decided on other days, and terms counted from these do not leave the calendar.
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,8 +53,8 @@ class Span:
 
     @property
     def day(self) -> date:
-        """The day to decide on: the first, or one in our time, for claims lie years before it."""
-        return max(self.first, min(self.last or _OUR_TIME, _OUR_TIME))
+        """The day to decide on."""
+        return max(self.first, FIRST_DAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,10 +99,13 @@ class Domain:
 
     @cached_property
     def spans(self) -> tuple[Span, ...]:
-        """The spans between the days on which any rule or partnership begins or has ended."""
+        """The spans between the days on which any rule or partnership begins or has ended, from FIRST_DAY on."""
         turns = sorted({turn for bundle in self.bundles for turn in _turns(bundle)})
         spans = [Span(first, after - timedelta(days=1)) for first, after in pairwise(turns)]
-        return (*spans, *(Span(turn) for turn in turns[-1:]))
+        spans += [Span(turn) for turn in turns[-1:]]
+        return tuple(
+            span for span in spans if span.first <= LAST_DAY and (span.last is None or span.last >= FIRST_DAY)
+        )
 
     def places(self, about: Filter = every) -> Iterator[Place]:
         """Every place where some bundle has a permit; elsewhere nothing passes in any."""

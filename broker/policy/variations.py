@@ -42,6 +42,7 @@ from sluis.policy.facts import RegisterFact, StatedFact
 
 # Organisations that no catalogue names.
 SENDER, RECIPIENT = "00000009900000000001", "00000009900000000002"
+_LONG_AGO = 500_000  # days; a statement cannot be older and still lie in the calendar
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -266,7 +267,7 @@ def _facts(name: str, scene: Scene) -> Iterator[Variation]:
             yield Variation(facts={name: Fact(state=state, source=source, asserter=owner)})
     stated = [spec for spec in specs if isinstance(spec, StatedFact)]
     kinds: dict[tuple[bool, ...], tuple[str, str, int]] = {}
-    for days in sorted({0, *(spec.valid_days for spec in stated)}):
+    for days in sorted({0, *(min(spec.valid_days, _LONG_AGO) for spec in stated)}):
         for function in sorted({word for spec in stated for word in spec.functions}):
             for reason in sorted({word for spec in stated for word in spec.reasons}):
                 counts = tuple(

@@ -171,6 +171,12 @@ def test_other_text_with_the_same_decisions_is_said_to_be_so() -> None:
     assert found.verdict is Verdict.SAME
     assert found.summary.english == "The text of the rules differs, the decisions do not."
     assert found.before != found.after
+    text = FILES[AGREEMENT].decode()
+    start, end = text.index(f"  - id: {RULE}\n"), text.index("  - id: fine-to-certifier-until-2026-06-30\n")
+    moved = text[:start] + text[end:].rstrip() + "\n\n" + text[start:end]
+    order = change({**FILES, AGREEMENT: moved.encode()})
+    assert (order.verdict, order.lines) == (Verdict.SAME, ())
+    assert order.summary == found.summary
 
 
 def test_a_flow_says_exactly_what_comes_out_otherwise() -> None:
@@ -308,6 +314,7 @@ CATALOGUE: list[tuple[str, str, str, str, str]] = [
     ("kinds", "subject: vestiging", "subject: bsn", "both", "soort signaal FINE_IMPOSED"),
     ("purposes", "purposes:\n", "purposes:\n  NEW: {dutch: iets, english: x}\n", "same", "nieuw in de catalogus: doel"),
     ("laws", "valid_from: 2018-05-25", "valid_from: 2018-05-24", "same", "UAVG: nieuwe tekst van artikel 22"),
+    ("laws", "title: Wet allocatie", "title: Wet op de allocatie", "same", "Waadi: naam of nummer"),
     ("reasons", "dutch: dit mag alleen", "dutch: dat mag alleen", "same", "reden NOT_OWN_DOMAIN"),
 ]  # fmt: skip
 
@@ -332,6 +339,13 @@ def test_a_category_that_a_prohibition_names_withholds_its_fields() -> None:
     found = diff(bundle(*asked), bundle(*asked, fields=fields))
     assert (found.verdict, found.lines[0].mark) == (Verdict.NARROWER, Verdict.NARROWER)
     assert found.lines[0].text.dutch == "veld law (overtreden wet): categorie organisation -> special"
+
+
+def test_what_the_engine_does_not_weigh_counts_beside_what_it_does() -> None:
+    value = CATALOG.fields["city"].value
+    law = CATALOG.fields["law"].model_copy(update={"category": Category.SPECIAL, "value": value})
+    asked = (permit(), prohibition(categories=frozenset({Category.SPECIAL})))
+    assert diff(bundle(*asked), bundle(*asked, fields={**CATALOG.fields, "law": law})).verdict is Verdict.BOTH
 
 
 def test_a_new_claim_and_a_condition_on_it_only_narrow() -> None:

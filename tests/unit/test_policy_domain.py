@@ -3,6 +3,7 @@
 
 from datetime import date, timedelta
 from itertools import pairwise, product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -251,6 +252,24 @@ def test_a_pattern_that_changes_is_never_called_exact() -> None:
     asked = permit(conditions=(CONDITIONS[0],))
     after = bundle(asked, claims=claims, assertions={**CATALOG.assertions, **claims})
     assert not diff(bundle(asked), after).exact
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "verdict"),
+    [
+        (date(1, 1, 1), None, Verdict.NARROWER),
+        (date(1, 1, 1), date(1, 1, 5), Verdict.SAME),
+        (date(8999, 12, 31), date(9999, 12, 31), Verdict.NARROWER),
+        (date(9999, 12, 31), None, Verdict.SAME),
+    ],
+)
+def test_rules_of_any_day_can_be_compared(first: date, last: date | None, verdict: Verdict) -> None:
+    days: dict[str, Any] = {"valid_from": first, "valid_until": last}
+    asked = (CONDITIONS[3], *CONDITIONS[6:10])
+    gate = StatedFact.model_validate({"source": "officer", "persons": "1", **STATED, "valid_days": "9999999"})
+    before = bundle(permit(conditions=asked[1:], **days), facts={**FACTS, "gate": gate})
+    after = bundle(permit(conditions=asked, **days), facts={**FACTS, "gate": gate})
+    assert compare(Domain(before, after)).verdict is verdict
 
 
 def generated(changed: str = "") -> Bundle:
