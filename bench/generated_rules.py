@@ -62,7 +62,7 @@ def generated_files(count: int, seed: int = 1) -> dict[str, bytes]:
     for start in range(0, len(rules), RULES_IN_A_FILE):
         name = f"agreement-{start // RULES_IN_A_FILE}"
         files[f"agreements/{name}.yaml"] = _agreement(name, rules[start : start + RULES_IN_A_FILE])
-    return {name: json.dumps(content, indent=1).encode() for name, content in files.items()}
+    return {name: f"{json.dumps(content, indent=1)}\n...\n".encode() for name, content in files.items()}
 
 
 def _label(name: str, **more: Any) -> Json:

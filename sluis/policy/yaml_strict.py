@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The part of YAML in which rules are written: mappings, lists and text, and nothing clever.
 
-Refused: anchors, aliases, tags, directives, a second document, a key twice, a key that is no text, a key
+The last line is `...` (the end of a YAML document), so that a file that was cut short is never taken for a whole
+one. Refused: anchors, aliases, tags, directives, a second document, a key twice, a key that is no text, a key
 without a value, a byte order mark, other encodings than UTF-8, characters that cannot be seen, more than
 1 MiB, deep nesting. Every scalar is text as it stands (`no`, `0o17` and `1:30` stay text); numbers and dates
 are read by the schema. Every refusal is InvalidInput `malformed-rule` that names file and line.
@@ -93,10 +94,13 @@ class _Builder:
         if start.version or start.tags:
             raise self._refuse("directives are not allowed; take out the lines that begin with `%`", start)
         value = self._node(self._next(), ())
-        self._next()  # end of document
+        whole = getattr(self._next(), "explicit", False)
         end = self._next()
         if not isinstance(end, yaml.StreamEndEvent):
             raise self._refuse("a second document is not allowed; make it a file of its own", end)
+        if not whole:
+            line = max(self._lines.values())
+            raise refusal("the last line is not `...`: the file was cut short, or lacks it", self._name, line)
         return Document(name=self._name, value=value, lines=self._lines)
 
     def _next(self) -> yaml.Event:

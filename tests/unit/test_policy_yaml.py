@@ -11,12 +11,18 @@ from hypothesis import strategies as st
 
 from sluis.errors import InvalidInput
 from sluis.policy.schema import Entry, IsoDate, Period, Terms, WholeNumber, read
-from sluis.policy.yaml_strict import MAX_BYTES, MAX_DEPTH, load
+from sluis.policy.yaml_strict import MAX_BYTES, MAX_DEPTH, Document
+from sluis.policy.yaml_strict import load as load_file
+
+
+def load(data: bytes, name: str) -> Document:
+    """Load a text that is whole."""
+    return load_file(data + b"\n...\n", name)
 
 
 def refused(data: bytes) -> InvalidInput:
     with pytest.raises(InvalidInput) as caught:
-        load(data, "rules.yaml")
+        load_file(data, "rules.yaml")
     assert caught.value.code == "malformed-rule"
     return caught.value
 
@@ -92,15 +98,19 @@ def test_every_scalar_is_the_text_that_stands_there(word: str) -> None:
     assert load(f"a: {word}".encode(), "rules.yaml").value == {"a": word}
 
 
-@pytest.mark.parametrize("cut", range(1, 60, 7))
-def test_a_truncated_file_never_loads_as_something_else(cut: int) -> None:
-    text = "a:\n  b: [c, d]\n  e: 'f'\ng:\n  - {h: i, j: k}\n"
-    whole = load(text.encode(), "rules.yaml").value
-    try:
-        part = load(text[: -cut % len(text)].encode(), "rules.yaml").value
-    except InvalidInput:
-        return
-    assert part != whole or text[: -cut % len(text)].strip() == text.strip()
+def test_a_file_that_was_cut_short_anywhere_is_refused() -> None:
+    text = "a:\n  b: [c, d]\n  e: 'f'\ng:\n  - {h: i, j: k}\n...\n"
+    whole = load_file(text.encode(), "rules.yaml")
+    assert load_file(text.rstrip("\n").encode(), "rules.yaml") == whole
+    for end in range(len(text) - 1):
+        with pytest.raises(InvalidInput):
+            load_file(text[:end].encode(), "rules.yaml")
+
+
+def test_the_last_line_is_named_where_it_is_due() -> None:
+    with pytest.raises(InvalidInput, match=r"the last line is not `\.\.\.`") as caught:
+        load_file(b"a: b\nc: d\n", "rules.yaml")
+    assert caught.value.where == "rules.yaml:2"
 
 
 @settings(max_examples=100, deadline=None)
