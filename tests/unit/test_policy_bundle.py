@@ -48,7 +48,9 @@ def test_the_installed_rules_load() -> None:
     bundle = load_bundle(default_directory())
     assert bundle.digest.startswith("sha256:")
     assert len(bundle.digest) == 71
-    assert {"00-algemeen", "waadi-14b", "wml-18p", "avv-10", "waadi-15a", "wagweu-4"} <= set(bundle.agreements)
+    assert {"00-algemeen", "waadi-14b", "wml-18p", "avv-10", "waadi-15a", "wagweu-4"} <= set(
+        bundle.agreements
+    )
     assert bundle.sector_of("labour-inspectorate") == "public"
     assert bundle.sector_of("certificate-foundation") == "private"
     assert bundle.sector_of("nobody") == ""
@@ -190,7 +192,9 @@ def test_a_rule_in_force_must_rest_on_a_text_that_was_read() -> None:
     }
     assert "make it `assumed`" in refused(doubtful).message
     now_assumed = {
-        name: data.replace(b"status: in-force", b"status: assumed") if name.startswith("agreements/") else data
+        name: data.replace(b"status: in-force", b"status: assumed")
+        if name.startswith("agreements/")
+        else data
         for name, data in doubtful.items()
     }
     read_bundle(now_assumed)
