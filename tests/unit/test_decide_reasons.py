@@ -155,6 +155,17 @@ def test_without_a_matching_permit_each_field_still_says_what_prohibits_it() -> 
     assert [item.code for item in none.reasons] == ["NO_CERTIFICATE", "LOOKBACK", "BSN_PRIVATE", "NO_RULE"]
 
 
+def test_permits_add_up() -> None:
+    fields = (*FINE.fields, ("fine_amount", "organisation"), CITY)
+    more = [
+        PERMIT.model_copy(update={"id": "more", "fields": frozenset({"fine_amount"})}),
+        PERMIT.model_copy(update={"id": "none", "fields": frozenset({"kvk_number"})}),
+    ]
+    decision = decide(replace(FINE, fields=fields), with_rules(permits=more))
+    assert decision.released == ("establishment_number", "law", "fine_amount", "city")
+    assert ids(decision) == [PERMIT.id, "more"]
+
+
 def test_of_two_permits_that_lack_as_much_the_first_by_name_explains() -> None:
     twins = [PERMIT.model_copy(update={"id": name}) for name in ("zz", "aa")]
     assert ids(decide(replace(FINE, facts={}), with_rules(permits=twins))) == ["aa"]
