@@ -4,7 +4,8 @@
     place   a sort of request (agreement, operation, roles, kind, purpose) on a span of days without a turn
     state   for every thing that conditions ask about at that place, one of the few answers that differ
 
-A state becomes a real request, told in the words of each bundle: its sectors, its categories, its claims.
+A state becomes a real request, told in the words of each bundle: its sectors, its categories, its claims;
+a claim that no rule of the place asks about is left out.
 A participant has one role, so one organisation stands on both sides only between equal roles. Where a place
 has more than MOST_STATES states, only those around each permit are taken, two answers varied at a time, and
 `States.exact` says so.

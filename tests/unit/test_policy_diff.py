@@ -361,6 +361,22 @@ def test_a_new_claim_and_a_condition_on_it_only_narrow() -> None:
     ]
 
 
+def test_a_value_that_a_claim_may_no_longer_have_narrows() -> None:
+    colour = CATALOG.claims["colour"].model_copy(update={"values": ("red", "green")})
+    words: dict[str, Any] = {
+        "claims": {**CATALOG.claims, "colour": colour},
+        "assertions": {**CATALOG.assertions, "colour": colour},
+    }
+    for rules in (
+        (permit(conditions=(condition(claim="colour", one_of=["blue"]),)),),
+        (permit(), prohibition(conditions=(CONDITIONS[2],))),
+    ):
+        found = diff(bundle(*rules), bundle(*rules, **words))
+        assert (found.verdict, found.lines[0].mark) == (Verdict.NARROWER, Verdict.NARROWER)
+    unasked = diff(bundle(permit()), bundle(permit(), **words))
+    assert (unasked.verdict, unasked.lines[0].mark) == (Verdict.SAME, Verdict.SAME)
+
+
 def test_counting_otherwise_is_for_officers_to_weigh() -> None:
     asked = permit(conditions=(CONDITIONS[14],))
     other = FACTS["sent_today"].model_copy(update={"per": "sender-and-recipient"})

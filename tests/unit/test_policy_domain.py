@@ -13,14 +13,14 @@ from broker.decide.engine import decide, unmet_conditions
 from broker.decide.model import Decision, Request
 from broker.decide.slots import compiled
 from broker.policy.diff import diff
-from broker.policy.domain import Domain, Place
+from broker.policy.domain import Domain, Place, Span
 from broker.policy.outcomes import compare
 from broker.policy.verdict import Verdict, compare_duties
 from sluis.policy.bundle import Bundle
 from sluis.policy.catalog import Role
 from sluis.policy.facts import StatedFact
 from sluis.policy.rules import Rule
-from tests.unit.decide_samples import NLA, SNA
+from tests.unit.decide_samples import BODY, NLA, SNA
 from tests.unit.policy_change_samples import (
     CATALOG,
     CONDITIONS,
@@ -218,6 +218,15 @@ def test_two_organisations_are_one_only_in_one_role() -> None:
     inside = bundle(permit(sender_roles=both, recipient_roles=both, conditions=same_party))
     assert compare(Domain(inside, bundle())).verdict is Verdict.NARROWER
     assert compare(Domain(free, own)).verdict is Verdict.NARROWER
+
+
+def test_a_partnership_counts_only_for_its_members_and_its_term() -> None:
+    """The same rule stands for both recipients on all days, yet only members pass, while the team stands."""
+    both = frozenset({SNA.role, BODY.role})
+    asked = bundle(permit(conditions=(CONDITIONS[12],), recipient_roles=both))
+    (change,) = compare(Domain(bundle(), asked)).changes
+    assert change.sort.recipient == SNA.role
+    assert change.span == Span(date(2026, 1, 1), date(2026, 9, 30))
 
 
 def test_states_that_no_rule_tells_apart_are_one() -> None:
