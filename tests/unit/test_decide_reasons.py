@@ -224,6 +224,15 @@ def test_a_prohibition_for_the_sector_of_the_sender() -> None:
     [
         (PERMIT.model_copy(update={"id": "ended", "valid_until": date(2026, 11, 22)}), "RULE_NOT_IN_FORCE"),
         (against("ended", valid_until=date(2026, 11, 22)), "NO_RULE"),
+        (
+            against(
+                "ended",
+                valid_until=date(2026, 11, 22),
+                **{key: getattr(PERMIT, key) for key in ("operations", "sender_roles", "recipient_roles")},
+                **{key: getattr(PERMIT, key) for key in ("kinds", "purposes")},
+            ),
+            "NO_RULE",
+        ),
         (PERMIT.model_copy(update={"id": "other", "sender_roles": frozenset({BODY.role})}), "NO_RULE"),
         (PERMIT.model_copy(update={"id": "other", "recipient_roles": frozenset({BODY.role})}), "NO_RULE"),
         (PERMIT.model_copy(update={"id": "other", "operations": frozenset({Operation.RELEASE})}), "NO_RULE"),
