@@ -10,6 +10,7 @@
     special data without AVG 9(2) and four eyes; criminal data without AVG 10
     data on persons without a privacy gate        (an officer who weighed their interests)
     a condition `without_fact` in a permit         (a fact that is missing must never permit)
+    a counter in a prohibition                     (the broker counts what permits let pass)
     a permit in a general agreement                (it may only prohibit)
     permits that can apply together, one demanding notice and one forbidding it
 
@@ -132,6 +133,13 @@ def _check_conditions(place: _Place, catalog: Catalog) -> None:
                     raise place.refuse("a missing fact never permits; use `fact`", *here, "without_fact")
                 _check_fact(place, condition.without_fact, catalog, (*here, "without_fact"))
             case CountedAtMost():
+                if place.rule.effect is RuleEffect.PROHIBIT:
+                    raise place.refuse(
+                        "the broker counts what permits let pass, so a prohibition cannot count; "
+                        "put `counter` in the permits",
+                        *here,
+                        "counter",
+                    )
                 if not isinstance(catalog.facts.get(condition.counter), CounterFact):
                     raise place.refuse(
                         f"`{condition.counter}` is not a counter of the catalogue; name a fact with `source: counter`",
