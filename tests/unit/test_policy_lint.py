@@ -204,6 +204,26 @@ def test_an_id_is_given_once_over_all_agreements() -> None:
     assert "this id is used twice; give one" in refused(later, "agreements/zz.yaml", f"id: {taken}")
 
 
+def test_a_prohibition_cannot_count() -> None:
+    against = """\
+  - id: lint-against
+    title: Proef
+    effect: prohibit
+    status: assumed
+    valid_from: 2025-07-01
+    operations: [push]
+    code: NO_RULE
+    conditions:
+      - {counter: lint_counter, at_most: 3, dutch: Proef., otherwise: NO_RULE}
+    legal_basis:
+      - {gdpr: 6(3), law: LINT, article: "7", juriconnect: "jci1.3:c:BWBR0000007&artikel=7", explanation: Proef.}
+    explanation: Proef.
+"""
+    text = whole(RULE, against)
+    message = refused({**FULL, NAME: text.encode()}, NAME, "{counter: lint_counter, at_most: 3, dutch: Proef.")
+    assert "a prohibition cannot count; put `counter` in the permits" in message
+
+
 def test_one_rule_cannot_demand_what_another_forbids() -> None:
     start = RULE.index("  - id: lint-permit")
     against = RULE[start:].replace("lint-permit", "lint-silent")
