@@ -219,8 +219,10 @@ def test_a_prohibition_cannot_count() -> None:
       - {gdpr: 6(3), law: LINT, article: "7", juriconnect: "jci1.3:c:BWBR0000007&artikel=7", explanation: Proef.}
     explanation: Proef.
 """
-    text = whole(RULE, against)
-    message = refused({**FULL, NAME: text.encode()}, NAME, "{counter: lint_counter, at_most: 3, dutch: Proef.")
+    text = RULE.removesuffix("...\n") + against + "...\n"
+    message = refused(
+        {**FULL, NAME: text.encode()}, NAME, "{counter: lint_counter, at_most: 3, dutch: Proef."
+    )
     assert "a prohibition cannot count; put `counter` in the permits" in message
 
 
