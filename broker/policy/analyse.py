@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from broker.policy.catalog_changes import words_of
-from broker.policy.domain import MOST_STATES, Domain
+from broker.policy.change.catalog_changes import words_of
+from broker.policy.change.domain import MOST_STATES, Domain
+from broker.policy.change.words import DUTIES, Text, Words, joined, same
 from broker.policy.watch import Seen, watch
-from broker.policy.words import DUTIES, Text, Words, joined, same
 from sluis.policy.bundle import Bundle
 from sluis.policy.laws import ArticleVersion
 from sluis.policy.rules import LegalBasis, Notice, Rule

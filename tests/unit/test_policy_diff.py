@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from broker.policy.diff import PolicyDiff, diff
-from broker.policy.verdict import Verdict
+from broker.policy.change.diff import PolicyDiff, diff
+from broker.policy.change.verdict import Verdict
 from sluis.policy.bundle import read_bundle
 from sluis.policy.catalog import Category, Sector
 from sluis.policy.rules import RuleEffect, Status

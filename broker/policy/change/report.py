@@ -4,10 +4,10 @@
 from collections.abc import Iterable
 
 from broker.policy.analyse import Observation
-from broker.policy.diff import PolicyDiff, difference_text, flow_heading
-from broker.policy.domain import Sort
-from broker.policy.outcomes import FlowChange
-from broker.policy.words import Text, Words
+from broker.policy.change.diff import PolicyDiff, difference_text, flow_heading
+from broker.policy.change.domain import Sort
+from broker.policy.change.outcomes import FlowChange
+from broker.policy.change.words import Text, Words
 
 
 def diff_data(found: PolicyDiff, words: Words) -> dict[str, object]:
