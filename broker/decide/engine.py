@@ -82,7 +82,7 @@ def unknown_words(request: Request, bundle: Bundle) -> list[Reason]:
         reasons.append(Reason("UNKNOWN_PURPOSE"))
     if not catalog.fields.keys() >= {name for name, _ in request.fields}:
         reasons += _unknown_fields(request, catalog)
-    if not all(_fits(name, value, catalog) for name, value in request.claims.items()):
+    if not _claims_fit(request, catalog):
         reasons += _wrong_claims(request, catalog)
     if not request.fields and request.operation in WITH_FIELDS:
         reasons.append(Reason("NO_FIELDS"))
@@ -100,6 +100,13 @@ def _unknown_fields(request: Request, catalog: Catalog) -> list[Reason]:
 def _fits(name: str, value: str, catalog: Catalog) -> bool:
     claim = catalog.assertions.get(name)
     return claim is not None and claim.fits(value)
+
+
+def _claims_fit(request: Request, catalog: Catalog) -> bool:
+    for name, value in request.claims.items():  # noqa: SIM110  with all() this takes twice the time
+        if not _fits(name, value, catalog):
+            return False
+    return True
 
 
 def _wrong_claims(request: Request, catalog: Catalog) -> list[Reason]:
