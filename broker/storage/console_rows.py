@@ -20,9 +20,7 @@ class ConsoleRows:
     def add_link(self, row: ConsoleLink, now_ms: int) -> None:
         """Keep a token; tokens that expired are removed on the way."""
         table = TABLES["console_link"]
-        self._write(
-            delete(table).where(table.c.expires_at_ms <= now_ms), insert(table).values(**asdict(row))
-        )
+        self._write(delete(table).where(table.c.expires_at_ms <= now_ms), insert(table).values(**asdict(row)))
 
     def take_link(self, token_hash: bytes, purpose: str, now_ms: int) -> bytes | None:
         """Give what a token stands for and end it, in one step."""
@@ -41,9 +39,7 @@ class ConsoleRows:
     def add_session(self, row: ConsoleSession, now_ms: int) -> None:
         """Keep a session; sessions that expired are removed on the way."""
         table = TABLES["console_session"]
-        self._write(
-            delete(table).where(table.c.expires_at_ms <= now_ms), insert(table).values(**asdict(row))
-        )
+        self._write(delete(table).where(table.c.expires_at_ms <= now_ms), insert(table).values(**asdict(row)))
 
     def session(self, token_hash: bytes) -> ConsoleSession | None:
         """Give a session, expired or not."""

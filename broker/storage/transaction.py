@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import DBAPIError
 
-from broker.storage.faults import storage_errors, translate
 from broker.storage.console_port import ConsoleRead
+from broker.storage.faults import storage_errors, translate
 from broker.storage.port import (
     Activation,
     Counter,

@@ -31,7 +31,12 @@ def test_a_new_token_removes_those_that_expired(database: Database) -> None:
 def test_a_session_is_seen_and_ended(database: Database) -> None:
     rows = database.open().console
     row = ConsoleSession(
-        token_hash=b"h" * 32, reference="fg-1", organisation="1", role="officer", seen_at_ms=1, expires_at_ms=9
+        token_hash=b"h" * 32,
+        reference="fg-1",
+        organisation="1",
+        role="officer",
+        seen_at_ms=1,
+        expires_at_ms=9,
     )
     rows.add_session(row, now_ms=0)
     rows.see_session(row.token_hash, 5)
