@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A bar chart as SVG that the server draws; its page shows the same numbers as a table beside it."""
+"""A bar chart as SVG that the server draws; its page shows the same numbers as a table beside it.
+
+Widths are a percentage of the room there is, so that the chart reflows and its letters keep their size.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-ROW, LABEL, WIDTH = 28, 180, 640
-_NUMBER = 64  # room for the number behind the longest bar
+ROW = 48  # a line of text and the bar below it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A bar in the coordinates of the drawing, with what it stands for."""
+    """A bar with what it stands for; the longest has 100 percent."""
 
     label: str
     value: int
     y: int
-    width: int
+    percent: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +38,8 @@ class BarChart:
 def bar_chart(*, name: str, caption: str, unit: str, values: Sequence[tuple[str, int]]) -> BarChart:
     """Draw (label, number) pairs in the order given; the numbers are 0 or more."""
     longest = max((value for _, value in values), default=0) or 1
-    room = WIDTH - LABEL - _NUMBER
     bars = [
-        Bar(label=label, value=value, y=ROW * place, width=round(room * value / longest))
+        Bar(label=label, value=value, y=ROW * place, percent=round(100 * value / longest, 1))
         for place, (label, value) in enumerate(values)
     ]
     return BarChart(name=name, caption=caption, unit=unit, bars=bars)

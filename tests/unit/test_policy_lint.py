@@ -220,9 +220,7 @@ def test_a_prohibition_cannot_count() -> None:
     explanation: Proef.
 """
     text = whole(RULE, against)
-    message = refused(
-        {**FULL, NAME: text.encode()}, NAME, "{counter: lint_counter, at_most: 3, dutch: Proef."
-    )
+    message = refused({**FULL, NAME: text.encode()}, NAME, "{counter: lint_counter, at_most: 3, dutch: Proef.")
     assert "a prohibition cannot count; put `counter` in the permits" in message
 
 
