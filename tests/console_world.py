@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The console over a world (tests/world.py): browsers that are signed in, and what they send.
 
-    async with browse(world, Role.OFFICER, world.cast.nla) as browser:
-        page = await browser.get("/inzage")
-        await browser.post("/inzage.csv", {"reason": "voor een test"})
+async with browse(world, Role.OFFICER, world.cast.nla) as browser:
+    page = await browser.get("/inzage")
+    await browser.post("/inzage.csv", {"reason": "voor een test"})
 """
 
 import json

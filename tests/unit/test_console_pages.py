@@ -87,7 +87,9 @@ async def test_reading_is_an_entry_of_the_log_and_stands_on_the_page(world: Worl
     assert "before=999999" in page.text
 
 
-async def test_the_same_reading_within_a_minute_is_one_entry(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_same_reading_within_a_minute_is_one_entry(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [0.0]
     monkeypatch.setattr(site, "Journal", lambda: _journal(now))
     async with browse(world) as browser:
@@ -121,7 +123,12 @@ async def test_without_a_log_nothing_is_shown(world: World) -> None:
 
 async def test_a_number_in_a_filter_does_not_reach_the_log(world: World) -> None:
     page = Page(
-        path="/x", name="reads", handler=_nothing, roles=EVERYONE, logged=True, filters={"q": re.compile(".*")}
+        path="/x",
+        name="reads",
+        handler=_nothing,
+        roles=EVERYONE,
+        logged=True,
+        filters={"q": re.compile(".*")},
     )
     async with browse(world, pages=[page]) as browser:
         for value in ("999990019", "a 999990019", "a12345678", "Waadi-14b", world.cast.nla.oin):
@@ -206,7 +213,9 @@ async def test_an_export_wants_a_reason_and_is_logged(world: World) -> None:
     assert also.json()["rows"][1]["at"] == row["at"]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", " =1", "＝1", "\u00a0-1", "|calc"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@a", "\t=1", "\r=1", " =1", "＝1", "\u00a0-1", "|calc"]
+)
 def test_a_cell_that_a_spreadsheet_would_compute_is_defused(text: str) -> None:
     listing = Listing(columns=(Column(key="name", heading="x"),), rows=({"name": text},))
     [[header], [cell]] = list(csv.reader(io.StringIO(listing.csv().decode(), newline="")))
@@ -232,7 +241,12 @@ async def test_a_name_that_is_markup_is_shown_as_text(world: World) -> None:
         text = (await browser.get("/inzage")).text
         assert SCRIPT not in text
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
-        for path in (f"/aanmelden?link={SCRIPT}", f"/inzage?before={SCRIPT}", f"/{SCRIPT}", f"/?lang={SCRIPT}"):
+        for path in (
+            f"/aanmelden?link={SCRIPT}",
+            f"/inzage?before={SCRIPT}",
+            f"/{SCRIPT}",
+            f"/?lang={SCRIPT}",
+        ):
             assert "<script" not in (await browser.get(path)).text, path
 
 
@@ -247,7 +261,14 @@ def test_no_template_switches_escaping_off_or_holds_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/static/../site.py", "/static/%2e%2e/site.py", "/static/..%2fsite.py", "/static//etc/passwd", "/static/"]
+    "path",
+    [
+        "/static/../site.py",
+        "/static/%2e%2e/site.py",
+        "/static/..%2fsite.py",
+        "/static//etc/passwd",
+        "/static/",
+    ],
 )
 async def test_no_other_file_is_served(world: World, path: str) -> None:
     async with stranger(app_of(world)) as browser:
@@ -260,7 +281,9 @@ async def test_no_other_file_is_served(world: World, path: str) -> None:
 
 async def test_every_answer_bears_the_headers(world: World) -> None:
     async with browse(world) as browser:
-        answers = [await browser.get(path) for path in ("/", "/inzage", "/nope", "/static/console.css", "/aanmelden")]
+        answers = [
+            await browser.get(path) for path in ("/", "/inzage", "/nope", "/static/console.css", "/aanmelden")
+        ]
         answers.append(await browser.post("/inzage.csv", {"reason": "voor de proef"}))
         answers.append(await browser.post("/inzage.csv", {"csrf": "x"}))
     for answer in answers:
@@ -287,7 +310,9 @@ def test_a_rate_limit_lets_a_burst_through_and_then_so_many_a_minute() -> None:
         limit.spend("a")
 
 
-async def test_too_many_requests_are_refused_in_both_languages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_many_requests_are_refused_in_both_languages(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(site, "SESSION_BURST", 2)
     async with browse(world) as browser:
         statuses = [(await browser.get("/")).status_code for _ in range(3)]
