@@ -9,9 +9,7 @@ policies = ""                  # the rules; empty: those that came with the soft
 checkpoint_seconds = 1.0
 http_listen = ""               # AuthZEN over HTTPS, such as "0.0.0.0:7380"; empty: off
 http_url = ""                  # how others reach it; empty: https:// and http_listen
-console_listen = ""            # the officers' console, such as "0.0.0.0:7390"; empty: off
-console_url = ""               # how officers reach it; empty: made from console_listen
-console_certificate = ""       # with console_key, PEM; without: plain http, on loopback only
+console_listen = ""            # the officers' console; console_url, _certificate, _key, _oidc: docs/operations.md
 
 [[witnesses]]
 url = "https://witness.example"
