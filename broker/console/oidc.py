@@ -119,7 +119,6 @@ class IdentityProvider:
         options = {
             "iss": {"essential": True, "value": self._settings.issuer},
             "aud": {"essential": True, "value": client_id},
-            "nonce": {"essential": True, "value": nonce},
         }
         params = {"nonce": nonce, "client_id": client_id}
         claims = CodeIDToken(decoded.claims, decoded.header, options, params)

@@ -137,7 +137,7 @@ async def test_a_number_in_a_filter_does_not_reach_the_log(world: World) -> None
     assert words == ["?", "?", "?", "Waadi-14b", world.cast.nla.oin]
 
 
-def _nothing(context: Context) -> View:
+def _nothing(_: Context) -> View:
     return View(listing=Listing(columns=(), rows=()))
 
 
