@@ -4,6 +4,7 @@
 The policy of content lets the browser load nothing that is not ours and run nothing that stands in a page.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from sluis.errors import InvalidInput, NotPermitted, Unavailable
 
 MAX_FORM = 64 * 1024
 MAX_FIELDS = 200
+FORM_SECONDS = 10.0
 MAX_QUERY = 4096
 _REMEMBERED = 10_000
 
@@ -101,10 +103,11 @@ async def read_form(request: Request) -> dict[str, str]:
         raise InvalidInput("malformed-request", "a form is due")
     body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_FORM:
-                raise InvalidInput("message-too-large", f"a form has at most {MAX_FORM} bytes")
+        async with asyncio.timeout(FORM_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_FORM:
+                    raise InvalidInput("message-too-large", f"a form has at most {MAX_FORM} bytes")
         return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
-    except (ValueError, ClientDisconnect):
+    except (ValueError, TimeoutError, ClientDisconnect):
         raise InvalidInput("malformed-request", "the form cannot be read") from None

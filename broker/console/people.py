@@ -155,7 +155,7 @@ class People:
         return Session(officer=officer, token=token)
 
     def find(self, token: str) -> Session | None:
-        """Give the session of a token; nothing when it is unknown, idle too long or over."""
+        """Give the session of a token; nothing when it is unknown, idle, over, or its organisation stopped."""
         row = self._store.console.session(_hash(token)) if token else None
         if row is None:
             return None
@@ -163,9 +163,14 @@ class People:
         if now_ms >= row.expires_at_ms or now_ms - row.seen_at_ms >= IDLE_MS:
             self._store.console.end_session(row.token_hash)
             return None
+        officer = Officer(reference=row.reference, organisation=Oin(row.organisation), role=Role(row.role))
+        try:
+            self.check_organisation(officer)
+        except NotPermitted:  # stopped since; a stop counts at once
+            self._store.console.end_session(row.token_hash)
+            return None
         if now_ms - row.seen_at_ms >= SEEN_MS:
             self._store.console.see_session(row.token_hash, now_ms)
-        officer = Officer(reference=row.reference, organisation=Oin(row.organisation), role=Role(row.role))
         return Session(officer=officer, token=token)
 
     def sign_out(self, token: str) -> None:

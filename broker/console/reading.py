@@ -33,6 +33,7 @@ _SAFE = re.compile(
     r"[0-9]{20}|20[0-9]{2}-[01][0-9]-[0-3][0-9]|(?!.*[0-9]{8})[A-Za-z][A-Za-z0-9_.-]*|[0-9]{1,7}"
 )
 _PORTION = 500
+_PARTIES = {"sender", "recipient"}  # an acknowledgement has the second only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class Reader:
         """Give an exchange's entry. Raises NotFound also for one that is not hers, so that nothing leaks."""
         row = self._store.log_row(log_index)
         found = _entry(row) if row else None
-        if found is None or "sender" not in found.content or not self.may_see(found.content):
+        if found is None or not _PARTIES & found.content.keys() or not self.may_see(found.content):
             raise NotFound("not-found")
         return found
 

@@ -127,6 +127,17 @@ async def test_a_session_ends_when_idle_and_at_its_term(world: World) -> None:
     assert people.find(busy) is None
 
 
+async def test_a_session_ends_when_its_organisation_is_stopped(world: World) -> None:
+    people = people_of(world)
+    token = people.sign_in(officer_of(world.cast.nla)).token
+    operator = people.sign_in(officer_of(world.cast.nla, Role.OPERATOR)).token
+    world.operator.set_status(world.cast.nla.oin, PartyStatus.STOPPED, "proef")
+    assert people.find(token) is None
+    world.operator.set_status(world.cast.nla.oin, PartyStatus.ACTIVE, "proef")
+    assert people.find(token) is None
+    assert people.find(operator) is not None
+
+
 async def test_signing_out_ends_the_session_at_the_server(world: World) -> None:
     async with browse(world) as browser:
         assert (await browser.post("/afmelden", {"csrf": "wrong"})).status_code == 403
