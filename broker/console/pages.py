@@ -43,7 +43,7 @@ INDEX = re.compile(r"0|[1-9][0-9]{0,17}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a handler shows: values for its template, and the list that has twins. `notice` is told first."""
+    """What a handler shows: values for its template, and the list that has twins (in the template: `listing`)."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     listing: Listing | None = None
