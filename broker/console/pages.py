@@ -4,7 +4,7 @@
 1. views/<name>.py: `def show(context: Context) -> View` (or `async def`), and
    `PAGES = (Page(path="/x", name="x", handler=show, roles=OFFICERS, logged=True),)`; list PAGES in views/__init__.py.
 2. templates/pages/<name>.html: `{% extends "base.html" %}` and fill the blocks `main` and, if you like, `lead`.
-   Macros: `{% from "macros.html" import listing, facets, chart, pager, message, form, reason %}`.
+   `{% from "macros.html" import listing as table, twins, facets, chart, pager, message, form with context %}`.
 3. texts/<name>.yaml: `page.<name>.title` and every other text, both languages; in a template `t("key", n=3)`.
 4. Query parameters exist only when `filters` names them with a pattern; read `context.filters.get("sender", "")`.
 5. Exchanges are read through `context.reader`, which holds her to her own organisation. Never the store.
