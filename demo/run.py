@@ -11,13 +11,15 @@ import shutil
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from adapters.certified_register import CertifiedFirm, read_certified
 from adapters.fines import Fine, read_fines
 from adapters.table import ParsedFile
+from broker.console.people import SIGN_IN, Officer, People, Role
+from broker.storage.open import open_store
 from demo.canary import CanaryReport, search
 from demo.cast import make_cast
 from demo.data import write_demo_data
@@ -72,6 +74,7 @@ async def _play(options: DemoOptions, root: Path, narrator: Narrator) -> int:
         _narrate(figures, narrator)
         _narrate_law(figures, narrator)
         if not options.once:
+            _invite(stage, narrator)
             await trickle(stage, figures, narrator, today)
     finally:
         narrator.end_step()
@@ -131,6 +134,26 @@ def _introduce(stage: Stage, narrator: Narrator) -> None:
         narrator.say(f"  {service.name:<12} listens on {service.address}")
     narrator.say("  fake: the parties, their OINs (test range 00000099), keys, certificates, firms and fines")
     narrator.title("The day")
+
+
+def _invite(stage: Stage, narrator: Narrator) -> None:
+    """Two officers of different organisations: some acts take both."""
+    store = open_store(stage.database)
+    try:
+        people = People(store, lambda: datetime.now(UTC))
+        narrator.title("The privacy officers' console: each address works once, within ten minutes")
+        for reference, member, role in (
+            ("fg-toezicht", stage.cast.officer, Role.AUTHORITY),
+            ("fg-nla", stage.cast.inspectorate, Role.OFFICER),
+        ):
+            officer = Officer(reference=reference, organisation=member.oin, role=role)
+            narrator.say(f"  {reference}, {role.value} at {member.name}:")
+            narrator.say(f"  http://{stage.console}{SIGN_IN}?link={people.create_link(officer)}")
+        narrator.say(
+            f"  another: sluis console link REFERENCE --organisation OIN --config {stage.broker.folder}/broker.toml"
+        )
+    finally:
+        store.close()
 
 
 def _narrate(figures: Figures, narrator: Narrator) -> None:

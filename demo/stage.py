@@ -33,6 +33,7 @@ from witness.keys import create_witness_key
 HOST = "127.0.0.1"
 PORTS = (7300, 7301, 7302, 7310)  # broker, evaluators, witness
 HTTP_ABOVE = 80  # the broker's HTTPS port is that much above its own: 7380
+CONSOLE_ABOVE = 90  # and that of the officers' console: 7390
 AGREEMENT = "waadi-14b"
 ORIGIN = "sluis.example/demo"
 WITNESS = "witness.example/demo"
@@ -101,6 +102,7 @@ class Stage:
     evaluators: tuple[Service, Service]
     broker: Service
     http: str  # the broker's address for AuthZEN
+    console: str  # and that of the officers' console
     receipt_key: str
     log_vkeys: list[str]
     witness_vkeys: list[str]
@@ -159,6 +161,7 @@ def set_stage(
     ports = _Ports()
     broker_port, *evaluator_ports, witness_port = [ports.pick(port) for port in wanted]
     http = f"{HOST}:{ports.pick(broker_port + HTTP_ABOVE)}"
+    console = f"{HOST}:{ports.pick(broker_port + CONSOLE_ABOVE)}"
     database = database or f"sqlite:///{root / 'broker' / 'broker.sqlite'}"
     broker_keys = BrokerKeys.create(cast.broker.keys, ORIGIN)
     log_vkeys = [str(signer.vkey) for signer in broker_keys.log]
@@ -185,8 +188,9 @@ def set_stage(
             _evaluator(cast, one, port, broker_port, tap=tap)
             for one, port in zip(cast.evaluators, evaluator_ports, strict=True)
         ),
-        broker=_broker(cast, broker_port, http, database, witness_port, witness_vkeys, tap=tap),
+        broker=_broker(cast, broker_port, (http, console), database, witness_port, witness_vkeys, tap=tap),
         http=http,
+        console=console,
         receipt_key=broker_keys.receipt.public.raw.hex(),
         log_vkeys=log_vkeys,
         witness_vkeys=witness_vkeys,
@@ -209,12 +213,20 @@ def admit_cast(stage: Stage) -> None:
 
 
 def _broker(
-    cast: Cast, port: int, http: str, database: str, witness_port: int, witness_vkeys: list[str], *, tap: bool
+    cast: Cast,
+    port: int,
+    http: tuple[str, str],
+    database: str,
+    witness_port: int,
+    witness_vkeys: list[str],
+    *,
+    tap: bool,
 ) -> Service:
     folder = cast.broker.folder
     config: dict[str, object] = {
         "listen": f"{HOST}:{port}",
-        "http_listen": http,
+        "http_listen": http[0],
+        "console_listen": http[1],
         "database": database,
         "keys": str(cast.broker.keys),
         "origin": ORIGIN,

@@ -128,6 +128,10 @@ CODES: dict[str, CodeText] = {
     "not-your-domain": CodeText(*_FORBIDDEN, "the caller takes no part in this pseudonymisation domain", "de vrager hoort niet bij dit pseudoniemdomein"),
     "not-your-role": CodeText(*_FORBIDDEN, "this call is for another role", "deze handeling is voor een andere rol"),
     "officer-unknown": CodeText(*_FORBIDDEN, "no active officer of this name may sign", "geen actieve functionaris met deze naam mag tekenen"),
+    "link-spent": CodeText(*_FORBIDDEN, "this link was used, or is older than ten minutes", "deze link is al gebruikt of ouder dan tien minuten"),
+    "sign-in-failed": CodeText(*_FORBIDDEN, "the identity provider did not vouch for an officer of a participant", "de identiteitsdienst staat niet in voor een functionaris van een deelnemer"),
+    "form-not-ours": CodeText(*_FORBIDDEN, "the form does not come from this page; open it again", "het formulier komt niet van deze pagina; open haar opnieuw"),
+    "too-many-requests": CodeText(*_SPENT, "too many requests; try again in a minute", "te veel verzoeken; probeer het over een minuut opnieuw"),
     "budget-spent": CodeText(*_SPENT, "the budget of pseudonyms for today is spent", "het budget aan pseudoniemen voor vandaag is op"),
     # state
     "idempotency-conflict": CodeText(*_CONFLICT, "the idempotency key was used with other content", "de herhaalsleutel is eerder met andere inhoud gebruikt"),

@@ -19,7 +19,7 @@ ALWAYS = frozenset({"event", "level", "timestamp", "logger", "service", "excepti
 CATALOGUE: dict[str, frozenset[str]] = {
     # every service
     "service.started": frozenset(
-        {"address", "port", "version", "database", "policy", "origin", "tap", "http"}
+        {"address", "port", "version", "database", "policy", "origin", "tap", "http", "console"}
     ),
     "service.stopping": frozenset({"grace"}),
     "service.stopped": frozenset(),
@@ -36,6 +36,7 @@ CATALOGUE: dict[str, frozenset[str]] = {
     "storage.failed": frozenset({"code"}),
     "storage.recovered": frozenset(),
     "adl.record": frozenset({"record"}),  # words of the rules only: sluis/decision_log.py
+    "console.sign-in-failed": frozenset({"kind"}),
     # an evaluator
     "evaluated": frozenset({"caller", "agreement", "recipient", "epochs", "elements", "remaining"}),
     "key.published": frozenset({"agreement", "recipient", "epoch"}),

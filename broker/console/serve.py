@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Serves the HTTP application over TLS, to those who show a certificate under the broker's roots."""
+"""Serves an HTTP application beside the broker.
+
+With `roots` it is for machines: TLS, and only for those who show a certificate under them. Without, it is for
+browsers: TLS with a certificate of its own, or plain http for browsers on this machine.
+"""
 
 import asyncio
 import contextlib
+import ipaddress
 import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from sluis.errors import InvalidInput
 
@@ -28,28 +33,41 @@ class Console:
     """The HTTP side of one broker process, started and stopped with it."""
 
     def __init__(
-        self, app: Starlette, address: str, *, certificate: Path, key: Path, roots: Path, grace: float
+        self,
+        app: ASGIApp,
+        address: str,
+        *,
+        certificate: Path | None,
+        key: Path | None,
+        roots: Path | None = None,
+        grace: float,
+        where: str = "http_listen",
     ) -> None:
         """Read the TLS files and bind the address. Raises InvalidInput `malformed-config` when that cannot be."""
+        if (certificate is None) != (key is None):
+            raise InvalidInput("malformed-config", "a certificate and its key go together", where=where)
+        if certificate is None and not _is_loopback(address):
+            raise InvalidInput("malformed-config", "without TLS only a loopback address will do", where=where)
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # whoever connects could name another address
             lifespan="off",
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=max(1, int(grace)),
             ssl_certfile=certificate,
             ssl_keyfile=key,
-            ssl_ca_certs=str(roots),
-            ssl_cert_reqs=ssl.CERT_REQUIRED,
+            ssl_ca_certs=str(roots) if roots else None,
+            ssl_cert_reqs=ssl.CERT_REQUIRED if roots else ssl.CERT_NONE,
         )
         try:
             config.load()
         except OSError:  # an SSLError is one
             raise InvalidInput("malformed-config", "cannot use the TLS files", where="keys") from None
         self._server = _Server(config)
-        self._listener = _listen(address)
+        self._listener = _listen(address, where)
         self.port: int = self._listener.getsockname()[1]
         self._task: asyncio.Task[None] | None = None
 
@@ -65,9 +83,19 @@ class Console:
         self._listener.close()
 
 
-def _listen(address: str) -> socket.socket:
-    host, _, number = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
+def _host(address: str) -> str:
+    return address.rpartition(":")[0].removeprefix("[").removesuffix("]")
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(_host(address)).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(address: str, where: str) -> socket.socket:
+    host, number = _host(address), address.rpartition(":")[2]
     try:
         port = int(number)
         if host and 0 <= port <= 65535:
@@ -75,4 +103,4 @@ def _listen(address: str) -> socket.socket:
             return socket.create_server((host, port), family=family)
     except (OSError, ValueError):
         pass
-    raise InvalidInput("malformed-config", "cannot listen on this address", where="http_listen")
+    raise InvalidInput("malformed-config", "cannot listen on this address", where=where)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from broker.storage.console_port import ConsoleRead, ConsoleStore
 from sluis.merkle import CompactRange, Hash
 
 
@@ -245,6 +246,7 @@ class Transaction(Protocol):
         ...
 
     def put_officer(self, row: Officer) -> None: ...
+    def add_console_read(self, row: ConsoleRead) -> None: ...
     def activate_policy(self, row: Activation, content: bytes) -> None:
         """Keep a bundle, if it is new, and let it decide from an entry of this transaction on."""
         ...
@@ -309,6 +311,11 @@ class Store(Protocol):
     # registers are loaded beside the log, and take effect in a transaction
     def add_register_entries(self, snapshot_id: bytes, rows: Iterable[tuple[bytes, str, str]]) -> None: ...
     def drop_register_entries(self, snapshot_id: bytes) -> None: ...
+
+    @property
+    def console(self) -> ConsoleStore:
+        """Sessions, tokens and readings of the console."""
+        ...
 
     def try_lead(self, name: str) -> bool:
         """Take or keep a named lock, so that one replica does a task; lost when its holder goes."""

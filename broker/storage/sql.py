@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from broker.storage.bulk import is_postgres
+from broker.storage.console_port import ConsoleStore
+from broker.storage.console_rows import ConsoleRows
 from broker.storage.engines import Engines, lend, session
 from broker.storage.leader import AdvisoryLeader, Leader, LeaseLeader
 from broker.storage.port import (
@@ -45,6 +47,7 @@ class SqlStore:
         self._queries = Queries(engines.dialect)
         self._writes = Writes(engines.dialect)
         self._tiles = TileCache(self._queries.log)
+        self.console: ConsoleStore = ConsoleRows(engines)
         self._leader: Leader = (
             AdvisoryLeader(engines.single)
             if is_postgres(engines.dialect)

@@ -7,6 +7,7 @@
     party, stop, domain_key, officer                the directory
     policy_bundle, policy_activation                the rules that decided, and since when
     counter                                         how many subjects passed on a day
+    console_session, console_link, console_read     officers in the console, and where their reading is logged
     lease                                           who does a task, on an engine without advisory locks
 
 Indexes follow the reads in `queries.py`. Changing a table needs a migration; a test compares the two.
@@ -272,6 +273,42 @@ class CounterTable(BrokerTable, table=True):
     recipient: str = Field(sa_column=Column(Text, primary_key=True))
     day: str = Field(sa_column=Column(Text, primary_key=True))
     passed: int = Field(sa_column=Column(BIG, nullable=False))
+
+
+class ConsoleSessionTable(BrokerTable, table=True):
+    """An officer who is signed in to the console; of the token only its hash."""
+
+    __tablename__: ClassVar[str] = "console_session"
+    __table_args__ = (Index("console_session_expires_at_ms_idx", "expires_at_ms"),)
+    token_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    reference: str = Field(sa_column=Column(Text, nullable=False))
+    organisation: str = Field(sa_column=Column(Text, nullable=False))
+    role: str = Field(sa_column=Column(Text, nullable=False))
+    seen_at_ms: int = Field(sa_column=Column(BIG, nullable=False))
+    expires_at_ms: int = Field(sa_column=Column(BIG, nullable=False))
+
+
+class ConsoleLinkTable(BrokerTable, table=True):
+    """A token that works once: a link to sign in, or a sign-in elsewhere that is under way."""
+
+    __tablename__: ClassVar[str] = "console_link"
+    __table_args__ = (Index("console_link_expires_at_ms_idx", "expires_at_ms"),)
+    token_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    purpose: str = Field(sa_column=Column(Text, nullable=False))
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    expires_at_ms: int = Field(sa_column=Column(BIG, nullable=False))
+
+
+class ConsoleReadTable(BrokerTable, table=True):
+    """Which entry tells of an officer's reading; made in the entry's transaction."""
+
+    __tablename__: ClassVar[str] = "console_read"
+    __table_args__ = (Index("console_read_organisation_log_index_idx", "organisation", "log_index"),)
+    log_index: int = Field(
+        sa_column=Column(BIG, ForeignKey("log_entry.log_index"), primary_key=True, autoincrement=False)
+    )
+    organisation: str = Field(sa_column=Column(Text, nullable=False))
+    reference: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class LeaseTable(BrokerTable, table=True):

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import DBAPIError
 
+from broker.storage.console_port import ConsoleRead
 from broker.storage.faults import storage_errors, translate
 from broker.storage.port import (
     Activation,
@@ -239,6 +240,10 @@ class SqlTransaction:
     def put_officer(self, row: Officer) -> None:
         """Add or change an officer."""
         self._steps.append(self._writes.put_officer(row))
+
+    def add_console_read(self, row: ConsoleRead) -> None:
+        """Note that an entry of this transaction tells of an officer's reading."""
+        self._steps.append(self._writes.add_console_read(row))
 
     def activate_policy(self, row: Activation, content: bytes) -> None:
         """Keep a bundle, if it is new, and let it decide from an entry of this transaction on."""

@@ -2,13 +2,14 @@
 """The write statements, built once per store: bulk for what each exchange writes, single for what is rare."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect, Executable, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.storage.bulk import BulkAcknowledge, BulkInsert, is_postgres
+from broker.storage.console_port import ConsoleRead
 from broker.storage.faults import storage_errors
 from broker.storage.port import Activation, Counter, DomainKeyRow, Officer, PartyRow, Snapshot, Stop
 from broker.storage.queries import DELIVERY_COLUMNS, FIRST_ANSWER_COLUMNS, SIGNAL_COLUMNS, TABLES
@@ -85,6 +86,10 @@ class Writes:
     def put_officer(self, row: Officer) -> Step:
         """Add or change an officer."""
         return self.put("officer", {field.name: getattr(row, field.name) for field in fields(Officer)})
+
+    def add_console_read(self, row: ConsoleRead) -> Step:
+        """Note where a reading is logged."""
+        return Step("console_read", self._insert(TABLES["console_read"]), asdict(row))
 
     def activate_policy(self, row: Activation, content: bytes) -> list[Step]:
         """Keep a bundle, if it is new, and its activation."""

@@ -17,7 +17,10 @@ from broker.audit.checkpointer import Checkpointer
 from broker.audit.witness_client import WitnessClient
 from broker.console.app import make_app
 from broker.console.authzen import DecisionPoint
+from broker.console.door import FROM_PROVIDER, make_console
+from broker.console.oidc import IdentityProvider
 from broker.console.serve import Console
+from broker.console.site import ConsoleParts
 from broker.keys import BrokerKeys
 from broker.policy.active import install
 from broker.settings import BrokerSettings, WitnessSettings
@@ -76,11 +79,11 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     _add_services(server, broker)
     port = bind(server, settings.listen, tls)
-    console = _console(settings, broker, tls)
+    listeners = [*_decision_point(settings, broker, tls), *_console(settings, broker)]
     broker.desk.committer.start()
     await server.start()
-    if console:
-        console.start()
+    for listener in listeners:
+        listener.start()
     tasks = [
         asyncio.create_task(checkpointer.run()),
         asyncio.create_task(_watch(health, broker, checkpointer)),
@@ -95,13 +98,13 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         origin=settings.origin,
         tap=bool(settings.wire_tap),
         http=settings.http_listen,
+        console=settings.console_listen,
     )
     await stop.wait()
     log.info("service.stopping", grace=settings.grace_seconds)
     broker.doorbell.ring_all()
     await health.enter_graceful_shutdown()
-    if console:
-        await console.close()
+    await asyncio.gather(*(listener.close() for listener in listeners))
     await server.stop(grace=settings.grace_seconds)
     await broker.desk.committer.close()
     await _end(tasks, checkpointer, witnesses)
@@ -109,23 +112,50 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     log.info("service.stopped")
 
 
-def _console(settings: BrokerSettings, broker: Broker, tls: TlsFiles) -> Console | None:
+def _decision_point(settings: BrokerSettings, broker: Broker, tls: TlsFiles) -> list[Console]:
     if not settings.http_listen:
-        return None
+        return []
     point = DecisionPoint(
         lambda: broker.desk.bundle,
         utc_now,
         url=settings.http_url or f"https://{settings.http_listen}",
         origin=settings.origin,
     )
-    return Console(
-        make_app(point),
-        settings.http_listen,
-        certificate=tls.certificate,
-        key=tls.key,
-        roots=tls.roots,
-        grace=settings.grace_seconds,
+    return [
+        Console(
+            make_app(point),
+            settings.http_listen,
+            certificate=tls.certificate,
+            key=tls.key,
+            roots=tls.roots,
+            grace=settings.grace_seconds,
+        )
+    ]
+
+
+def _console(settings: BrokerSettings, broker: Broker) -> list[Console]:
+    if not settings.console_listen:
+        return []
+    provider = None
+    if settings.console_oidc:
+        provider = IdentityProvider(settings.console_oidc, settings.console_address + FROM_PROVIDER)
+    parts = ConsoleParts(
+        store=broker.store,
+        policy=broker.desk.policy,
+        committer=broker.desk.committer,
+        clock=utc_now,
+        tls=settings.console_certificate is not None,
     )
+    return [
+        Console(
+            make_console(parts, provider),
+            settings.console_listen,
+            certificate=settings.console_certificate,
+            key=settings.console_key,
+            grace=settings.grace_seconds,
+            where="console_listen",
+        )
+    ]
 
 
 def _witness_roots(witness: WitnessSettings) -> ssl.SSLContext | bool:

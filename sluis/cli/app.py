@@ -9,6 +9,7 @@ from sluis import __version__
 from sluis.cli import (
     audit,
     audit_adl,
+    console,
     demo,
     exchange,
     keys,
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(operator.app, name="broker")
+app.add_typer(console.app, name="console")
 app.add_typer(services.evaluator, name="evaluator")
 app.add_typer(services.witness, name="witness")
 app.add_typer(audit.app, name="audit")

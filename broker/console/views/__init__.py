@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The pages, in the order of the menu."""
+
+from broker.console.views import reads, today
+
+PAGES = (*today.PAGES, *reads.PAGES)
