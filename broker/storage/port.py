@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from broker.storage.projected import ExchangeIndex
 from sluis.merkle import CompactRange, Hash
 
 
@@ -309,6 +310,11 @@ class Store(Protocol):
     # registers are loaded beside the log, and take effect in a transaction
     def add_register_entries(self, snapshot_id: bytes, rows: Iterable[tuple[bytes, str, str]]) -> None: ...
     def drop_register_entries(self, snapshot_id: bytes) -> None: ...
+
+    @property
+    def exchange_index(self) -> ExchangeIndex:
+        """What the console reads of exchanges; follows the log a moment later."""
+        ...
 
     def try_lead(self, name: str) -> bool:
         """Take or keep a named lock, so that one replica does a task; lost when its holder goes."""
