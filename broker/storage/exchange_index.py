@@ -5,10 +5,10 @@ Shapes never change and only more of them come, so they are kept in memory and r
 ended. A choice is made among them; the database then counts or finds rows by the numbers of those that are left.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, text, update
 
@@ -17,8 +17,11 @@ from broker.storage.bulk import BulkInsert
 from broker.storage.engines import Engines, session
 from broker.storage.projected import (
     ACKNOWLEDGE,
+    DENIED,
     EVERY,
     FACETS,
+    PARTLY,
+    RELEASED,
     Batch,
     Column,
     Days,
@@ -34,6 +37,9 @@ from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
 from broker.storage.shapes import Shapes
 
 MAX_ROWS = 200
+MANY = 200  # from here on, asking for all shapes is quicker than naming them
+
+K = TypeVar("K")
 
 _ROW = ("log_index", "time_ms", "shape_id", "exchange", "previous")
 
@@ -105,41 +111,35 @@ class SqlExchangeIndex:
 
     def facets(self, sight: Sight, chosen: Filter, days: Days | None) -> Facets:
         """Count each facet under the choice in the others."""
-        counts: dict[str, Counter[str]] = {
-            facet: Counter(dict.fromkeys(chosen.chosen.get(facet, ()), 0)) for facet in FACETS
-        }
+        wanted = ((facet, value) for facet, values in chosen.chosen.items() for value in values)
+        counts: Counter[tuple[str, str]] = Counter(dict.fromkeys(wanted, 0))
         total = 0
         for shape, entries in self._counted(sight, EVERY, days):
             misses = chosen.misses(shape)
             if not misses:
                 total += entries
-            if len(misses) > 1:
-                continue
-            for facet in misses or FACETS:
-                for value in shape.values(facet):
-                    counts[facet][value] += entries
-        ordered = {
-            facet: dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
-            for facet, found in counts.items()
-        }
-        return Facets(total=total, counts=ordered)
+                for pair in shape.pairs:
+                    counts[pair] += entries
+            elif len(misses) == 1:
+                for value in shape.values(misses[0]):
+                    counts[misses[0], value] += entries
+        found: dict[str, dict[str, int]] = {facet: {} for facet in FACETS}
+        for (facet, value), entries in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+            found[facet][value] = entries
+        return Facets(total=total, counts=found)
 
     def matrix(
         self, sight: Sight, days: Days | None, chosen: Filter = EVERY
     ) -> Mapping[tuple[str, str], Results]:
         """Who sent how much to whom, by (sender, recipient)."""
-        cells: dict[tuple[str, str], Results] = defaultdict(Results)
+        tally: _Tally[tuple[str, str]] = _Tally()
         for shape, entries in self._counted(sight, chosen, days):
-            pair = (shape.sender, shape.recipient)
-            cells[pair] = cells[pair].plus(shape.result, entries)
-        return dict(sorted(cells.items()))
+            tally.add((shape.sender, shape.recipient), shape.result, entries)
+        return {pair: tally.results(pair) for pair in sorted(tally.keys)}
 
     def days(self, sight: Sight, days: Days, chosen: Filter = EVERY) -> Sequence[Column]:
         """The results over time, with empty columns; by month when the range is over a hundred days."""
-        spans = list(columns(days))
-        counts: dict[date, Results] = {first: Results() for first, _ in spans}
-        whole = (day_bucket(days.first), day_bucket(days.last))
-        cut = [whole] if is_by_day(days) else ranges(days)
+        cut = [(day_bucket(days.first), day_bucket(days.last))] if is_by_day(days) else ranges(days)
         with session(self._engines.reader) as connection:
             found = [
                 row
@@ -147,12 +147,13 @@ class SqlExchangeIndex:
                 for row in connection.execute(self._read.buckets, {"low": low, "high": high}).all()
             ]
             shapes = self._seen(connection, sight, chosen)
-        for row in found:
-            if (shape := shapes.get(row.shape_id)) is not None:
-                day = first_day(row.bucket)
-                first = day if is_by_day(days) else max(day.replace(day=1), days.first)
-                counts[first] = counts[first].plus(shape.result, row.entries)
-        return [Column(first=first, last=last, results=counts[first]) for first, last in spans]
+        tally: _Tally[date] = _Tally()
+        for bucket, shape_id, entries in found:
+            if (shape := shapes.get(shape_id)) is not None:
+                day = first_day(bucket)
+                column = day if is_by_day(days) else max(day.replace(day=1), days.first)
+                tally.add(column, shape.result, entries)
+        return [Column(first=first, last=last, results=tally.results(first)) for first, last in columns(days)]
 
     def exchange(self, sight: Sight, exchange: str) -> Sequence[ExchangeRow]:
         """All entries of one exchange, oldest first; none when it is not there or not to be seen."""
@@ -186,8 +187,13 @@ class SqlExchangeIndex:
         return ((shapes[key], entries) for key, entries in sums.items() if key in shapes and entries)
 
     def _newest(self, connection: Connection, shapes: Collection[int], low: int, high: int) -> dict[int, int]:
-        rows = self._queries.each_among(connection, self._read.newest, shapes, low=low, high=high)
-        return {row.shape_id: row.newest for row in rows if row.newest is not None}
+        """The newest row of each shape within bounds; a seek in an index for each."""
+        values = {"low": low, "high": high}
+        if len(shapes) > MANY:
+            rows: Iterable[Row[Any]] = connection.execute(self._read.newest, values)
+        else:
+            rows = self._queries.each_among(connection, self._read.newest_among, shapes, **values)
+        return {shape_id: newest for shape_id, newest in rows if newest is not None and shape_id in shapes}
 
     def _bounds(self, connection: Connection, days: Days | None) -> tuple[int, int]:
         """The entries of a range of days: first, and the one after the last."""
@@ -212,6 +218,23 @@ class SqlExchangeIndex:
             )
             for row in rows
         ]
+
+
+class _Tally(Generic[K]):
+    """Results under a key."""
+
+    def __init__(self) -> None:
+        self.keys: set[K] = set()
+        self._counts: Counter[tuple[K, str]] = Counter()
+
+    def add(self, key: K, result: str, entries: int) -> None:
+        """Count entries."""
+        self.keys.add(key)
+        self._counts[key, result] += entries
+
+    def results(self, key: K) -> Results:
+        """What was counted under a key."""
+        return Results(**{result: self._counts[key, result] for result in (RELEASED, PARTLY, DENIED)})
 
 
 class _Reads:
@@ -245,9 +268,8 @@ class _Reads:
             .correlate(TABLES["exchange_shape"])
             .scalar_subquery()
         )
-        self.newest: Rows = select(shape.shape_id, newest.label("newest")).where(
-            queries.among(shape.shape_id)
-        )
+        self.newest: Rows = select(shape.shape_id, newest.label("newest"))
+        self.newest_among: Rows = self.newest.where(queries.among(shape.shape_id))
         self._merged: dict[int, Any] = {}
 
     def merged(self, shapes: int) -> Any:

@@ -62,6 +62,11 @@ class Shape:
         """A number of 63 bits that follows from the content, so that a rebuild gives the same."""
         return int.from_bytes(hashlib.sha256(self.content.encode("utf-8")).digest()[:8], "big") >> 1
 
+    @cached_property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Every facet with each of its values."""
+        return tuple((facet, value) for facet in FACETS for value in self.values(facet))
+
     def values(self, facet: str) -> tuple[str, ...]:
         """The values under a facet of `FACETS`; none when the entry does not say."""
         found = getattr(self, FACETS[facet])
@@ -165,12 +170,6 @@ class Results:
     def total(self) -> int:
         """All together."""
         return self.released + self.partly + self.denied
-
-    def plus(self, result: str, count: int) -> "Results":
-        """The same with `count` more of a result."""
-        counts = {name: getattr(self, name) for name in (RELEASED, PARTLY, DENIED)}
-        counts[result] += count
-        return Results(**counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -353,7 +353,7 @@ def test_what_cannot_be_asked_is_refused() -> None:
         Days(date(2026, 2, 1), date(2026, 1, 31))
     with pytest.raises(InvalidInput):
         Days(date(1, 1, 1), date(9999, 12, 31))
-    assert Results(denied=1).plus("released", 2).total == 3
+    assert Results(denied=1, released=2).total == 3
 
 
 def test_days_are_those_of_amsterdam(store: Store) -> None:
