@@ -148,11 +148,11 @@ class SqlExchangeIndex:
             ]
             shapes = self._seen(connection, sight, chosen)
         tally: _Tally[date] = _Tally()
-        for bucket, shape_id, entries in found:
-            if (shape := shapes.get(shape_id)) is not None:
-                day = first_day(bucket)
+        for row in found:
+            if (shape := shapes.get(row.shape_id)) is not None:
+                day = first_day(row.bucket)
                 column = day if is_by_day(days) else max(day.replace(day=1), days.first)
-                tally.add(column, shape.result, entries)
+                tally.add(column, shape.result, row.entries)
         return [Column(first=first, last=last, results=tally.results(first)) for first, last in columns(days)]
 
     def exchange(self, sight: Sight, exchange: str) -> Sequence[ExchangeRow]:
@@ -193,7 +193,7 @@ class SqlExchangeIndex:
             rows: Iterable[Row[Any]] = connection.execute(self._read.newest, values)
         else:
             rows = self._queries.each_among(connection, self._read.newest_among, shapes, **values)
-        return {shape_id: newest for shape_id, newest in rows if newest is not None and shape_id in shapes}
+        return {row.shape_id: row.newest for row in rows if row.newest is not None and row.shape_id in shapes}
 
     def _bounds(self, connection: Connection, days: Days | None) -> tuple[int, int]:
         """The entries of a range of days: first, and the one after the last."""
@@ -268,8 +268,9 @@ class _Reads:
             .correlate(TABLES["exchange_shape"])
             .scalar_subquery()
         )
-        self.newest: Rows = select(shape.shape_id, newest.label("newest"))
-        self.newest_among: Rows = self.newest.where(queries.among(shape.shape_id))
+        every: Rows = select(shape.shape_id, newest.label("newest"))
+        self.newest = every
+        self.newest_among: Rows = every.where(queries.among(shape.shape_id))
         self._merged: dict[int, Any] = {}
 
     def merged(self, shapes: int) -> Any:
