@@ -120,6 +120,7 @@ CODES: dict[str, CodeText] = {
     "key-changed": CodeText(*_UNAUTHENTIC, "a key differs from the one seen before", "een sleutel wijkt af van de eerder geziene"),
     "log-inconsistent": CodeText(*_UNAUTHENTIC, "the log contradicts itself", "het logboek spreekt zichzelf tegen"),
     "checkpoint-wrong": CodeText(*_UNAUTHENTIC, "the checkpoint does not hold", "het ijkpunt klopt niet"),
+    "evidence-wrong": CodeText(*_UNAUTHENTIC, "a file of the evidence is missing, too many, or not what it should be", "een bestand van het bewijs ontbreekt, is te veel of klopt niet"),
     "not-witnessed": CodeText(*_UNAUTHENTIC, "too few trusted witnesses cosigned the checkpoint", "te weinig vertrouwde getuigen tekenden het ijkpunt mee"),
     # permission
     "party-unknown": CodeText(*_FORBIDDEN, "this OIN is not registered here", "dit OIN is hier niet bekend"),

@@ -19,9 +19,9 @@ def is_postgres(dialect: Dialect) -> bool:
 
 
 class BulkInsert:
-    """Inserts rows, as tuples of `columns`, into one table."""
+    """Inserts rows, as tuples of `columns`, into one table; `conflict` says what a repeated key does."""
 
-    def __init__(self, table: Table, columns: Sequence[str], dialect: Dialect) -> None:
+    def __init__(self, table: Table, columns: Sequence[str], dialect: Dialect, conflict: str = "") -> None:
         self._table = table.name
         self._postgres = postgres = is_postgres(dialect)
         names = ", ".join(columns)
@@ -31,6 +31,7 @@ class BulkInsert:
         else:
             marks = ", ".join("?" * len(columns))
             self._sql = f"INSERT INTO {self._table} ({names}) VALUES ({marks})"  # noqa: S608
+        self._sql = f"{self._sql} {conflict}".rstrip()
 
     def __call__(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert the rows. Raises Conflict or Defect when a key is there already, Unavailable."""

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from broker.storage.console_port import ConsoleRead, ConsoleStore
+from broker.storage.projected import ExchangeIndex
 from sluis.merkle import CompactRange, Hash
 
 
@@ -315,6 +316,11 @@ class Store(Protocol):
     @property
     def console(self) -> ConsoleStore:
         """Sessions, tokens and readings of the console."""
+        ...
+
+    @property
+    def exchange_index(self) -> ExchangeIndex:
+        """What the console reads of exchanges; follows the log a moment later."""
         ...
 
     def try_lead(self, name: str) -> bool:

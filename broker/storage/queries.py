@@ -167,6 +167,7 @@ class Queries:
                 return column == any_(bindparam("among", type_=ARRAY(column.type)))
             return column.in_(bindparam("among", expanding=True, type_=column.type))
 
+        self.among = among
         self.log = LogQueries()
         self.directory = DirectoryQueries(among)
         self.exchange = ExchangeQueries(among)

@@ -15,6 +15,7 @@ from broker.storage.bulk import is_postgres
 from broker.storage.console_port import ConsoleStore
 from broker.storage.console_rows import ConsoleRows
 from broker.storage.engines import Engines, lend, session
+from broker.storage.exchange_index import SqlExchangeIndex
 from broker.storage.leader import AdvisoryLeader, Leader, LeaseLeader
 from broker.storage.port import (
     Activation,
@@ -46,6 +47,7 @@ class SqlStore:
         self._now_ms = now_ms
         self._queries = Queries(engines.dialect)
         self._writes = Writes(engines.dialect)
+        self.exchange_index = SqlExchangeIndex(engines, self._queries)
         self._tiles = TileCache(self._queries.log)
         self.console: ConsoleStore = ConsoleRows(engines)
         self._leader: Leader = (

@@ -6,7 +6,8 @@ receipts. Entries tell who exchanged with whom; they are for the roles below, an
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,8 +15,9 @@ from broker.admission import Admitted, admit
 from broker.exchange import Desk
 from broker.step import Needs, Step
 from broker.storage.port import LogRow, Store
+from broker.storage.projected import Sight
 from broker.wire.portions import portions
-from sluis.errors import InvalidInput, NotFound
+from sluis.errors import InvalidInput, NotFound, Unavailable
 from sluis.merkle import consistency_proof, inclusion_proof
 from sluis.rpc.caller import Caller
 from sluis.rpc.server import streaming, unary
@@ -23,6 +25,7 @@ from sluis.v1 import audit_pb2, audit_pb2_grpc
 
 READERS = ("privacy-officer",)
 FRAME = 500
+FOLLOW_SECONDS = 5.0
 
 
 class AuditService(audit_pb2_grpc.AuditServiceServicer):
@@ -72,7 +75,7 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         end = request.end or size
         if not request.start <= end <= size:
             raise InvalidInput("malformed-request", "0 <= start <= end <= size of the log", where="start")
-        await self._desk.committer.submit(_ReadLog(reader, request.start, end))
+        await self._desk.committer.submit(_ReadLog(reader, {"first": request.start, "end": end}))
         for start in range(request.start, end, FRAME):
             rows = await asyncio.to_thread(self._rows, start, min(start + FRAME, end))
             entries = [
@@ -81,6 +84,38 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
             ]
             for portion in portions(entries):
                 yield audit_pb2.ListEntriesResponse(entries=portion)
+
+    @unary
+    async def GetExchange(
+        self, caller: Caller, request: audit_pb2.GetExchangeRequest
+    ) -> audit_pb2.GetExchangeResponse:
+        """The entries of one exchange, for its parties and for privacy officers."""
+        reader = await self._desk.directory.admit(caller)
+        row = await asyncio.to_thread(self._store.party, reader.oin)
+        everything = row is not None and row.role in READERS
+        await self._follow()
+        sight = Sight.everything() if everything else Sight(reader.oin)
+        found = await asyncio.to_thread(self._store.exchange_index.exchange, sight, request.exchange)
+        if not found:
+            raise NotFound("not-found", "there is no such exchange for this caller", where="exchange")
+        # Logged under the id that was found: what a caller writes does not come into the log.
+        await self._desk.committer.submit(_ReadLog(reader, {"exchange": found[0].exchange}))
+        rows = await asyncio.to_thread(lambda: [self._store.log_row(item.log_index) for item in found])
+        entries = [
+            audit_pb2.LogEntry(log_index=row.log_index, entry=row.entry, leaf_hash=row.leaf_hash)
+            for row in rows
+            if row is not None
+        ]
+        return audit_pb2.GetExchangeResponse(entries=entries)
+
+    async def _follow(self) -> None:
+        """Wait until the index of exchanges has seen the log of now. Raises Unavailable `overloaded`."""
+        size = (await asyncio.to_thread(self._store.head)).tree.size
+        deadline = time.monotonic() + FOLLOW_SECONDS
+        while await asyncio.to_thread(self._store.exchange_index.position) < size:
+            if time.monotonic() > deadline:
+                raise Unavailable("overloaded", "the index of exchanges is still behind the log")
+            await asyncio.sleep(0.05)
 
     def _rows(self, start: int, end: int) -> list[LogRow]:
         return list(self._store.entries(start, end))
@@ -99,12 +134,11 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
 @dataclass(frozen=True, slots=True)
 class _ReadLog:
     reader: Admitted
-    start: int
-    end: int
+    what: Mapping[str, object]
 
     def needs(self) -> Needs:
         return Needs(parties=frozenset({self.reader.oin}))
 
     def settle(self, step: Step) -> None:
         admit(step, self.reader)
-        step.log({"operation": "log.read", "reader": self.reader.oin, "first": self.start, "end": self.end})
+        step.log({"operation": "log.read", "reader": self.reader.oin, **self.what})

@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha import reflection
 
 from broker.app import Broker, make_broker
 from broker.audit.checkpointer import Checkpointer
+from broker.audit.projection import Projection
 from broker.audit.witness_client import WitnessClient
 from broker.console.app import make_app
 from broker.console.authzen import DecisionPoint
@@ -86,6 +87,7 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         listener.start()
     tasks = [
         asyncio.create_task(checkpointer.run()),
+        asyncio.create_task(Projection(store).run()),
         asyncio.create_task(_watch(health, broker, checkpointer)),
     ]
     log.info(

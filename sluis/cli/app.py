@@ -9,6 +9,7 @@ from sluis import __version__
 from sluis.cli import (
     audit,
     audit_adl,
+    audit_evidence,
     console,
     demo,
     exchange,
@@ -40,7 +41,8 @@ for topic in (policy_test, policy_change, policy_office):
     policy.app.registered_commands += topic.app.registered_commands
 policy_export.export.registered_commands += policy_odrl.app.registered_commands
 policy.app.add_typer(policy_export.export, name="export")
-audit.app.registered_commands += audit_adl.app.registered_commands
+for audit_topic in (audit_adl, audit_evidence):
+    audit.app.registered_commands += audit_topic.app.registered_commands
 app.command("register")(exchange.register)
 app.command("push")(exchange.push)
 app.command("receive")(exchange.receive)

@@ -10,6 +10,7 @@ import typer
 
 from sluis.canonical import parse_canonical
 from sluis.checkpoint import LOG_TYPES, WITNESS_TYPES, parse_vkeys
+from sluis.cli.audit_evidence import verify_bundle
 from sluis.cli.output import print_json, progress_bar, say
 from sluis.client import Kit, KitSettings
 from sluis.errors import NotFound
@@ -23,8 +24,25 @@ TOML = Path("sluis.toml")
 
 
 @app.command()
-def verify(config: Config = TOML, as_data: Json = False) -> None:
-    """Recompute every entry, the tree, the checkpoint and its cosignatures (for privacy officers)."""
+def verify(
+    bundle: Annotated[
+        Path | None, typer.Argument(help="An evidence bundle to check offline, instead of the whole log.")
+    ] = None,
+    log_vkey: Annotated[list[str] | None, typer.Option(help="For a bundle: the log's key.")] = None,
+    witness_vkey: Annotated[list[str] | None, typer.Option(help="For a bundle: a witness's key.")] = None,
+    quorum: Annotated[
+        int | None, typer.Option(help="For a bundle: how many witnesses; else all given.")
+    ] = None,
+    config: Config = TOML,
+    as_data: Json = False,
+) -> None:
+    """Recompute every entry, the tree, the checkpoint and its cosignatures (for privacy officers).
+
+    With a bundle: check that one file, under the keys given or those in your sluis.toml.
+    """
+    if bundle is not None:
+        verify_bundle(bundle, config, log_vkey or (), witness_vkey or (), quorum)
+        return
 
     async def run() -> None:
         async with Kit.open(KitSettings.load(config)) as kit:

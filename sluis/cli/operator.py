@@ -112,6 +112,24 @@ def resume(
     _switch(config, scope, target, reason, resume=True)
 
 
+@app.command()
+def reindex(config: Config = None) -> None:
+    """Fill the console's tables anew from the log; exchanges go on meanwhile."""
+    store, _, _ = open_broker(config)
+    from broker.audit.projection import Projection
+
+    try:
+        store.exchange_index.clear()
+        projection = Projection(store)
+        while projection.advance():
+            pass
+        entries = store.exchange_index.position()
+    finally:
+        store.close()
+    say(f"followed {entries} entries")
+    print_json({"entries": entries})
+
+
 def _switch(config: Path | None, scope: str, target: str, reason: str, *, resume: bool) -> None:
     if not reason.strip():
         raise InvalidInput("malformed-request", "a reason is due", where="--reason")

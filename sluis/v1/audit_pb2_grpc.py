@@ -55,6 +55,11 @@ class AuditServiceStub:
                 request_serializer=sluis_dot_v1_dot_audit__pb2.ListEntriesRequest.SerializeToString,
                 response_deserializer=sluis_dot_v1_dot_audit__pb2.ListEntriesResponse.FromString,
                 _registered_method=True)
+        self.GetExchange = channel.unary_unary(
+                '/sluis.v1.AuditService/GetExchange',
+                request_serializer=sluis_dot_v1_dot_audit__pb2.GetExchangeRequest.SerializeToString,
+                response_deserializer=sluis_dot_v1_dot_audit__pb2.GetExchangeResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -87,6 +92,13 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetExchange(self, request, context):
+        """All entries of one exchange, oldest first: for its parties, and for privacy officers; the reading is logged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -109,6 +121,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ListEntries,
                     request_deserializer=sluis_dot_v1_dot_audit__pb2.ListEntriesRequest.FromString,
                     response_serializer=sluis_dot_v1_dot_audit__pb2.ListEntriesResponse.SerializeToString,
+            ),
+            'GetExchange': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetExchange,
+                    request_deserializer=sluis_dot_v1_dot_audit__pb2.GetExchangeRequest.FromString,
+                    response_serializer=sluis_dot_v1_dot_audit__pb2.GetExchangeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -220,6 +237,33 @@ class AuditService:
             '/sluis.v1.AuditService/ListEntries',
             sluis_dot_v1_dot_audit__pb2.ListEntriesRequest.SerializeToString,
             sluis_dot_v1_dot_audit__pb2.ListEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetExchange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluis.v1.AuditService/GetExchange',
+            sluis_dot_v1_dot_audit__pb2.GetExchangeRequest.SerializeToString,
+            sluis_dot_v1_dot_audit__pb2.GetExchangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

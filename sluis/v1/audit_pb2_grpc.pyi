@@ -41,6 +41,8 @@ class AuditServiceStub:
     GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetConsistencyProofRequest, _audit_pb2.GetConsistencyProofResponse]
     ListEntries: _grpc.UnaryStreamMultiCallable[_audit_pb2.ListEntriesRequest, _audit_pb2.ListEntriesResponse]
     """For privacy officers and auditors; reading is itself logged."""
+    GetExchange: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetExchangeRequest, _audit_pb2.GetExchangeResponse]
+    """All entries of one exchange, oldest first: for its parties, and for privacy officers; the reading is logged."""
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -53,6 +55,8 @@ class AuditServiceAsyncStub(AuditServiceStub):
     GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetConsistencyProofRequest, _audit_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
     ListEntries: _aio.UnaryStreamMultiCallable[_audit_pb2.ListEntriesRequest, _audit_pb2.ListEntriesResponse]  # type: ignore[assignment]
     """For privacy officers and auditors; reading is itself logged."""
+    GetExchange: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetExchangeRequest, _audit_pb2.GetExchangeResponse]  # type: ignore[assignment]
+    """All entries of one exchange, oldest first: for its parties, and for privacy officers; the reading is logged."""
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads the RFC 6962 log. Hashes are 32 bytes."""
@@ -86,5 +90,13 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_audit_pb2.ListEntriesResponse], _abc.AsyncIterator[_audit_pb2.ListEntriesResponse]]:
         """For privacy officers and auditors; reading is itself logged."""
+
+    @_abc_1.abstractmethod
+    def GetExchange(
+        self,
+        request: _audit_pb2.GetExchangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.GetExchangeResponse, _abc.Awaitable[_audit_pb2.GetExchangeResponse]]:
+        """All entries of one exchange, oldest first: for its parties, and for privacy officers; the reading is logged."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

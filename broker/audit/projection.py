@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Follows the log for the console: new entries in order become rows and counts (`broker.storage.projected`).
+
+Only the replica that holds the leader's lock follows. Nothing waits for it: it reads what was committed, and what it
+writes follows from the log alone, so it may stop anywhere, be done twice, or start again from the first entry.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache
+from itertools import islice
+from typing import Any, TypeAlias
+
+import structlog
+
+from broker.policy.active import stored_bundle
+from broker.storage.port import LogRow, Store
+from broker.storage.projected import (
+    ACKNOWLEDGE,
+    DENIED,
+    PARTLY,
+    RELEASED,
+    Batch,
+    ExchangeRow,
+    Shape,
+    day_bucket,
+    day_of,
+    month_bucket,
+)
+from sluis.errors import NotFound, SluisError
+
+log = structlog.get_logger("broker.projection")
+
+LOCK = "projection"
+PORTION = 500
+UNKNOWN = "?"
+
+# The category of a field under the rules with a digest.
+CategoryOf: TypeAlias = Callable[[str, str], str]
+
+
+class Projection:
+    """Keeps the exchange index close behind the log."""
+
+    def __init__(self, store: Store, interval: float = 1.0) -> None:
+        self._store = store
+        self._interval = interval
+        self._fields = lru_cache(maxsize=64)(self._read_fields)
+
+    async def run(self) -> None:
+        """Follow until cancelled; trouble is logged and tried again."""
+        while True:
+            try:
+                while await asyncio.to_thread(self.once):
+                    pass
+            except SluisError as error:
+                log.warning("projection.failed", code=error.code, reason=error.message)
+            await asyncio.sleep(self._interval)
+
+    def once(self) -> bool:
+        """Take in the next portion if this replica leads; whether there may be more."""
+        return self._store.try_lead(LOCK) and self.advance()
+
+    def advance(self, portion: int = PORTION) -> bool:
+        """Take in the next portion; whether there was one."""
+        index = self._store.exchange_index
+        start = index.position()
+        rows = list(islice(self._store.entries(start, start + portion), portion))
+        return bool(rows) and index.write(project(rows, index.rows_at, self._category))
+
+    def _category(self, policy: str, field: str) -> str:
+        return self._fields(policy).get(field, UNKNOWN)
+
+    def _read_fields(self, policy: str) -> Mapping[str, str]:
+        try:
+            bundle = stored_bundle(self._store, policy)
+        except NotFound:
+            return {}
+        return {name: spec.category.value for name, spec in bundle.catalog.fields.items()}
+
+
+def project(
+    entries: Sequence[LogRow],
+    rows_at: Callable[[Sequence[int]], Mapping[int, ExchangeRow]],
+    category_of: CategoryOf,
+) -> Batch:
+    """What contiguous entries add; `rows_at` gives earlier rows, for what was delivered then."""
+    parsed = [(row.log_index, entry) for row in entries if (entry := _read(row)) is not None]
+    delivered = {int(entry["previous"]) for _, entry in parsed if entry["operation"] == ACKNOWLEDGE}
+    start, end = entries[0].log_index, entries[-1].log_index + 1
+    earlier = rows_at([index for index in delivered if index < start])
+    taken: dict[int, ExchangeRow] = {}
+    moved: dict[int, ExchangeRow] = {}
+    for index, entry in parsed:
+        if entry["operation"] != ACKNOWLEDGE:
+            taken[index] = _row(index, entry, shape_of(entry, category_of))
+            continue
+        at = entry["previous"]
+        signal = taken.get(at) or moved.get(at) or earlier.get(at)
+        if signal is None:
+            log.error("projection.entry-lost", log_index=index)
+            continue
+        (taken if at in taken else moved)[at] = replace(
+            signal, shape=replace(signal.shape, acknowledged="yes")
+        )
+        taken[index] = _row(index, entry, _confirmation(signal.shape, entry))
+    counter = _Counts()
+    for row in taken.values():
+        counter.add(row)
+    for at, row in moved.items():
+        counter.move(earlier[at], row, start)
+    return Batch(
+        start=start,
+        end=end,
+        rows=list(taken.values()),
+        acknowledged={at: row.shape for at, row in moved.items()},
+        shapes=counter.shapes,
+        counts=dict(counter.counts),
+        days=counter.days,
+    )
+
+
+def _read(row: LogRow) -> Mapping[str, Any] | None:
+    """The entry, when it is of an exchange. What no broker wrote is for the log's verifier to report."""
+    try:
+        entry = json.loads(row.entry)
+        operation = entry["operation"]
+    except (ValueError, TypeError, KeyError):
+        log.error("projection.entry-unreadable", log_index=row.log_index)
+        return None
+    return entry if operation == ACKNOWLEDGE or "decision" in entry else None
+
+
+def shape_of(entry: Mapping[str, Any], category_of: CategoryOf) -> Shape:
+    """The shape of an entry that decides an exchange (docs/log-format.md, "The entry")."""
+    released, rules, reasons = entry["released"], entry["rules"], entry["reasons"]
+    # A refused release has the outcome `refused`, so these two were put into a mailbox.
+    delivered = entry.get("outcome") in ("mailbox", "released")
+    return Shape(
+        **{name: entry[name] for name in ("operation", "sender", "recipient", "agreement", "kind")},
+        purpose=entry["purpose"],
+        policy=entry["policy"],
+        result=_result(entry),
+        rule=rules[0]["id"] if rules else "",
+        reason=reasons[0]["code"] if reasons else "",
+        delivery=entry.get("delivery", ""),
+        outcome=entry.get("outcome", ""),
+        acknowledged="no" if delivered else "",
+        articles=tuple(sorted({article for rule in rules for article in rule["basis"]})),
+        categories=tuple(sorted({category_of(entry["policy"], name) for name in released})),
+    )
+
+
+def _result(entry: Mapping[str, Any]) -> str:
+    if entry["decision"] != "permit":
+        return DENIED
+    return PARTLY if entry["released"] and entry["withheld"] else RELEASED
+
+
+def _confirmation(signal: Shape, entry: Mapping[str, Any]) -> Shape:
+    """A confirmation is between the parties of its signal; it decided nothing."""
+    return replace(
+        signal,
+        operation=ACKNOWLEDGE,
+        **dict.fromkeys(("result", "rule", "reason", "policy", "delivery", "acknowledged"), ""),
+        outcome=entry["outcome"],
+        articles=(),
+        categories=(),
+    )
+
+
+def _row(index: int, entry: Mapping[str, Any], shape: Shape) -> ExchangeRow:
+    moment = datetime.fromisoformat(entry["time"])
+    return ExchangeRow(
+        log_index=index,
+        time_ms=round(moment.timestamp() * 1000),
+        exchange=entry.get("exchange", ""),
+        previous=entry.get("previous"),
+        shape=shape,
+    )
+
+
+class _Counts:
+    """Collects the shapes, counts and days of a batch."""
+
+    def __init__(self) -> None:
+        self.shapes: dict[int, tuple[int, Shape]] = {}
+        self.counts: Counter[tuple[int, int]] = Counter()
+        self.days: dict[int, int] = {}
+
+    def add(self, row: ExchangeRow) -> None:
+        """Count a new row."""
+        self.shapes.setdefault(row.shape.shape_id, (row.log_index, row.shape))
+        self.days.setdefault(day_bucket(day_of(row.time_ms)), row.log_index)
+        if row.shape.operation != ACKNOWLEDGE:
+            self._count(row, 1)
+
+    def move(self, before: ExchangeRow, after: ExchangeRow, since: int) -> None:
+        """Count an earlier row under another shape, on the day on which it was logged."""
+        self.shapes.setdefault(after.shape.shape_id, (since, after.shape))
+        if before.shape != after.shape:
+            self._count(before, -1)
+            self._count(after, 1)
+
+    def _count(self, row: ExchangeRow, by: int) -> None:
+        day = day_of(row.time_ms)
+        for bucket in (day_bucket(day), month_bucket(day)):
+            self.counts[bucket, row.shape.shape_id] += by

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The projection follows what a real broker logs: categories from the rules of then, deliveries, a leader."""
+
+import asyncio
+from datetime import date
+
+from broker.audit.projection import LOCK, Projection
+from broker.policy.active import install
+from broker.storage.open import open_store
+from broker.storage.projected import EVERY, Days, Filter, Results, Sight
+from sluis.policy.bundle import default_directory, read_files
+from tests.world import FIRM, OTHER_FIRM, World, bundle
+
+ALL = Sight.everything()
+
+
+async def test_what_a_broker_logs_becomes_rows(world: World) -> None:
+    install(world.store, read_files(default_directory()), world.clock.now)
+    await world.certify(FIRM)
+    answer = await world.push(world.envelope(FIRM))
+    await world.push(world.envelope(OTHER_FIRM))  # holds no certificate
+    await world.ask(FIRM)
+    await world.broker.mailbox.acknowledge(world.cast.sna.caller, [answer.receipt.log_index])
+    projection = Projection(world.store)
+    assert projection.once()
+    assert not projection.once()
+    index = world.store.exchange_index
+    assert index.position() == world.size
+
+    facets = index.facets(ALL, EVERY, None).counts
+    assert facets["operation"] == {"signal.push": 2, "match.question": 1, "register.load": 1}
+    assert facets["acknowledged"] == {"yes": 1}
+    assert set(facets["policy"]) == {bundle().digest}
+    pair = (world.cast.nla.oin, world.cast.sna.oin)
+    assert index.matrix(Sight(pair[0]), None) == {pair: Results(released=1, denied=1)}
+
+    [row] = index.exchanges(ALL, Filter({"acknowledged": ["yes"]}), None, None, 10)
+    assert row.log_index == answer.receipt.log_index
+    spec = {bundle().fields[name].category.value for name in answer.decision.released}
+    assert set(row.shape.categories) == spec
+    assert row.shape.articles
+    life = index.exchange(Sight(pair[1]), row.exchange)
+    assert [item.shape.operation for item in life] == ["signal.push", "signal.acknowledge"]
+    today = world.clock.now.date()
+    assert index.days(ALL, Days(today, today))[0].results.total == 4
+    assert index.days(ALL, Days(date(2020, 1, 1), date(2020, 1, 2)))[0].results.total == 0
+
+
+async def test_only_the_leader_follows_and_another_takes_over(world: World) -> None:
+    other = open_store(f"sqlite:///{world.folder}/broker.db", now_ms=world.clock.ms)
+    assert other.try_lead(LOCK)
+    projection = Projection(world.store)
+    assert not projection.once()
+    assert world.store.exchange_index.position() == 0
+    other.close()
+    assert projection.once()
+
+
+async def test_it_runs_until_cancelled_and_tries_again_after_trouble(world: World) -> None:
+    projection = Projection(world.store, interval=0.01)
+    advance, calls = projection.advance, []
+
+    def troubled(portion: int = 500) -> bool:
+        calls.append(portion)
+        if len(calls) == 1:
+            from sluis.errors import Unavailable
+
+            raise Unavailable("storage-unavailable")
+        return advance(portion)
+
+    projection.advance = troubled  # type: ignore[method-assign]  # trouble for one time
+    task = asyncio.create_task(projection.run())
+    while world.store.exchange_index.position() < world.size:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert len(calls) >= 2
