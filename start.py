@@ -166,9 +166,8 @@ def _run(command: str, rest: list[str]) -> int:
 
 def _workers(rest: list[str]) -> list[str]:
     """Divide the tests over two workers, unless there is one core or the arguments divide them otherwise."""
-    own = any(
-        word.startswith(("-n", "--numprocesses", "--dist")) or word.endswith("no:xdist") for word in rest
-    )
+    said = ("-n", "--numprocesses", "--dist", "--pdb", "--trace")
+    own = any(word.startswith(said) or word.endswith("no:xdist") for word in rest)
     if own or (os.cpu_count() or 1) < 2:
         return []
     return ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]

@@ -8,12 +8,17 @@ same run of the demo, which also wants the documented ports for itself. What tak
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 DEMO = ("tests/scenarios/test_canary.py", "tests/scenarios/test_demo.py")
 APART = "tests/scenarios/test_crash.py"  # its tests share nothing, and are the longest
 FIRST = ("test_crash.py", "test_canary.py", "test_demo.py")
+
+# Beside another worker an example may wait for a core longer than hypothesis's 200 ms.
+settings.register_profile("two workers", deadline=None)
+settings.load_profile("two workers")
 
 
 class ByFile(LoadFileScheduling):
@@ -26,7 +31,7 @@ class ByFile(LoadFileScheduling):
         return DEMO[0] if file in DEMO else file
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile | None:
     """Share the work as described, when asked for whole files."""
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None  # type: ignore[arg-type]

@@ -132,9 +132,10 @@ class Scene:
 
 def _own_ports() -> range:
     """The ports of this worker alone: between the search for a free one and its use, no other may take it."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    share = (HIGHEST - LOWEST) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    return range(LOWEST + worker * share, LOWEST + (worker + 1) * share - 100)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    place = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % workers
+    share = (HIGHEST - LOWEST) // workers
+    return range(LOWEST + place * share, LOWEST + (place + 1) * share - 100)
 
 
 def set_option(service: Service, **values: object) -> None:

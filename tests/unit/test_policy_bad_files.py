@@ -16,7 +16,7 @@ from sluis.errors import InvalidInput
 from sluis.policy.bundle import MAX_FILES, Bundle, load_bundle, read_bundle
 from sluis.policy.yaml_strict import load
 from tests.rule_text import END, finished, unfinished
-from tests.unit.decide_samples import FILES
+from tests.unit.decide_samples import FEW
 
 SMALL = "agreements/small.yaml"
 TEXT = """\
@@ -67,7 +67,7 @@ rules:
 
 
 def bundle_of(data: bytes | str) -> Bundle:
-    return read_bundle({**FILES, SMALL: data if isinstance(data, bytes) else data.encode()})
+    return read_bundle({**FEW, SMALL: data if isinstance(data, bytes) else data.encode()})
 
 
 WHOLE = bundle_of(TEXT)
@@ -206,9 +206,7 @@ def paths(tree: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
         yield from paths(below, (*path, step))
 
 
-TREES: dict[str, Any] = {
-    name: load(data, name).value for name, data in {**FILES, SMALL: TEXT.encode()}.items()
-}
+TREES: dict[str, Any] = {name: load(data, name).value for name, data in {**FEW, SMALL: TEXT.encode()}.items()}
 DIGEST = read_bundle({name: finished(yaml.safe_dump(tree)) for name, tree in TREES.items()}).digest
 PLACES = [(name, path) for name, tree in sorted(TREES.items()) for path in paths(tree)]
 STRANGE: list[Any] = ["", "x", "0", "true", [], ["x"], {}, {"x": "y"}, [["x"]], [{"x": "y"}], "é", "x" * 5000]
@@ -221,7 +219,7 @@ def at(tree: Any, path: tuple[str | int, ...]) -> Any:
 
 
 def rewritten(name: str, tree: object) -> dict[str, bytes]:
-    return {**FILES, SMALL: TEXT.encode(), name: finished(yaml.safe_dump(tree, allow_unicode=True))}
+    return {**FEW, SMALL: TEXT.encode(), name: finished(yaml.safe_dump(tree, allow_unicode=True))}
 
 
 def refused_or_another(name: str, tree: object) -> None:
@@ -290,7 +288,7 @@ def test_an_unknown_key_is_refused_wherever_it_stands(
 
 
 def folder(tmp_path: Path) -> Path:
-    for name, data in {**FILES, SMALL: TEXT.encode()}.items():
+    for name, data in {**FEW, SMALL: TEXT.encode()}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
     return tmp_path

@@ -40,7 +40,7 @@ def edited(old: str, new: str, *, name: str = AGREEMENT, rule: str = RULE) -> di
 
 
 def change(files: dict[str, bytes]) -> PolicyDiff:
-    return diff(read_bundle(FILES), read_bundle(files))
+    return diff(BUNDLE, read_bundle(files))
 
 
 # What is replaced in the rule, by what, the verdict, and how the lines begin.
@@ -141,7 +141,7 @@ def test_a_change_of_a_permit_is_described(what: str) -> None:
         assert line.text.english != line.text.dutch or "H3" in text
     if len(texts) == 1:
         assert found.lines[0].mark == verdict
-    back = diff(read_bundle(files), read_bundle(FILES))
+    back = diff(read_bundle(files), BUNDLE)
     assert back.verdict is OPPOSITE[verdict]
 
 
@@ -235,7 +235,7 @@ def test_a_rule_that_is_new_or_dropped_is_one_line() -> None:
     (dropped,) = change(fewer).lines
     assert (dropped.mark, dropped.rule, dropped.kind) == (Verdict.NARROWER, RULE, "rule")
     assert dropped.text.dutch.startswith("vervallen: toestemming `Boete melden aan de stichting")
-    (new,) = diff(read_bundle(fewer), read_bundle(FILES)).lines
+    (new,) = diff(read_bundle(fewer), BUNDLE).lines
     assert new.mark is Verdict.WIDER
     assert "velden: adres, overtreden artikel" in new.text.dutch
     assert new.text.dutch.endswith("bewaartermijn 5 jaar")
@@ -251,13 +251,13 @@ def test_a_prohibition_that_stops_nothing_says_so() -> None:
 
 def test_a_whole_agreement_can_come_and_go() -> None:
     few = {name: data for name, data in FILES.items() if name != AGREEMENT}
-    found = diff(read_bundle(few), read_bundle(FILES))
+    found = diff(read_bundle(few), BUNDLE)
     assert found.verdict is Verdict.WIDER
     rules = BUNDLE.rules
     permits = [line for line in found.lines if rules[line.rule].effect is RuleEffect.PERMIT]
     assert {line.mark for line in permits} == {Verdict.WIDER}
     assert len(found.lines) == len(BUNDLE.agreements["waadi-14b"].rules)
-    assert diff(read_bundle(FILES), read_bundle(few)).verdict is Verdict.NARROWER
+    assert diff(BUNDLE, read_bundle(few)).verdict is Verdict.NARROWER
 
 
 def test_a_change_that_does_nothing_until_the_others_are_made_is_marked_by_leaving_it_out() -> None:

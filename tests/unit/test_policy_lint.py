@@ -9,7 +9,7 @@ import pytest
 from sluis.errors import InvalidInput
 from sluis.policy.bundle import read_bundle
 from tests.rule_text import extended, finished
-from tests.unit.decide_samples import FILES
+from tests.unit.decide_samples import FEW
 
 NAME = "agreements/lint.yaml"
 RULE = """\
@@ -97,11 +97,8 @@ WORDS = {
 """,
 }
 FULL = {
-    **FILES,
-    **{
-        f"catalog/{sort}.yaml": extended(FILES[f"catalog/{sort}.yaml"], words)
-        for sort, words in WORDS.items()
-    },
+    **FEW,
+    **{f"catalog/{sort}.yaml": extended(FEW[f"catalog/{sort}.yaml"], words) for sort, words in WORDS.items()},
     NAME: finished(RULE),
 }
 
