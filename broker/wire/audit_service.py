@@ -7,12 +7,10 @@ receipts. Entries tell who exchanged with whom; they are for the roles below, an
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from datetime import datetime
 
-from broker.admission import Admitted, admit
 from broker.exchange import Desk
-from broker.step import Needs, Step
+from broker.reading import READERS, ReadLog
 from broker.storage.port import LogRow, Store
 from broker.wire.portions import portions
 from sluis.errors import InvalidInput, NotFound
@@ -21,7 +19,6 @@ from sluis.rpc.caller import Caller
 from sluis.rpc.server import streaming, unary
 from sluis.v1 import audit_pb2, audit_pb2_grpc
 
-READERS = ("privacy-officer",)
 FRAME = 500
 
 
@@ -72,7 +69,7 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         end = request.end or size
         if not request.start <= end <= size:
             raise InvalidInput("malformed-request", "0 <= start <= end <= size of the log", where="start")
-        await self._desk.committer.submit(_ReadLog(reader, request.start, end))
+        await self._desk.committer.submit(ReadLog(reader, request.start, end))
         for start in range(request.start, end, FRAME):
             rows = await asyncio.to_thread(self._rows, start, min(start + FRAME, end))
             entries = [
@@ -94,17 +91,3 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         if not 0 < first <= second <= self._store.head().tree.size:
             raise InvalidInput("malformed-request", "0 < first <= second <= size of the log is due")
         return list(consistency_proof(first, second, self._store.node))
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadLog:
-    reader: Admitted
-    start: int
-    end: int
-
-    def needs(self) -> Needs:
-        return Needs(parties=frozenset({self.reader.oin}))
-
-    def settle(self, step: Step) -> None:
-        admit(step, self.reader)
-        step.log({"operation": "log.read", "reader": self.reader.oin, "first": self.start, "end": self.end})
