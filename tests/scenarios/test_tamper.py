@@ -14,7 +14,7 @@ import pytest
 from demo.stage import ORIGIN, WITNESS, Service
 from sluis.checkpoint import Checkpoint
 from sluis.checkpoint_signers import witness_signers
-from sluis.errors import NotAuthentic
+from sluis.errors import NotAuthentic, Unavailable
 from sluis.merkle import CompactRange, Hash, leaf_hash
 from sluis.note import Note
 from tests.scenarios.played import (
@@ -110,8 +110,21 @@ def test_one_changed_bit_of_the_compact_range_stops_the_signing_and_is_found(sto
 
 
 def test_a_changed_size_of_the_log_stops_everything(stopped: Played) -> None:
+    size = stopped.size + 1
+    while size.bit_count() == stopped.size.bit_count():
+        size += 1
     with database(stopped.scene.stage.broker) as rows:
-        rows.execute("UPDATE log_head SET size = size + 1")
+        rows.execute("UPDATE log_head SET size = ?", (size,))
+    with pytest.raises(Unavailable, match="the head of the log is damaged"):
+        stopped.scene.stage.broker.start()
+
+
+def test_a_changed_size_that_fits_the_hashes_is_found(stopped: Played) -> None:
+    size = stopped.size + 1
+    while size.bit_count() != stopped.size.bit_count():
+        size += 1
+    with database(stopped.scene.stage.broker) as rows:
+        rows.execute("UPDATE log_head SET size = ?", (size,))
     assert "[log-inconsistent]" in found_by_audit(stopped, witness=True)
 
 
