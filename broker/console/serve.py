@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+from broker.console.peer import PeerProtocol
 from sluis.errors import InvalidInput
 
 MAX_CONNECTIONS = 200
@@ -36,6 +37,9 @@ class Console:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
+            http=PeerProtocol,
+            ws="none",
             lifespan="off",
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=max(1, int(grace)),

@@ -19,6 +19,7 @@ from broker.audit.witness_client import WitnessClient
 from broker.console.app import make_app
 from broker.console.authzen import DecisionPoint
 from broker.console.serve import Console
+from broker.console.tiles import LogFiles
 from broker.keys import BrokerKeys
 from broker.policy.active import install
 from broker.settings import BrokerSettings, WitnessSettings
@@ -120,8 +121,9 @@ def _console(settings: BrokerSettings, broker: Broker, tls: TlsFiles) -> Console
         url=settings.http_url or f"https://{settings.http_listen}",
         origin=settings.origin,
     )
+    files = LogFiles(settings.origin, broker.store, broker.desk.directory, broker.desk.committer, utc_now)
     return Console(
-        make_app(point),
+        make_app(point, files.routes()),
         settings.http_listen,
         certificate=tls.certificate,
         key=tls.key,

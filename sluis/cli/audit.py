@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""`sluis audit verify|show|prove|check`: recompute the log, read an entry, make and check a proof to take away."""
+"""`sluis audit verify|show|prove|check|policy`: recompute the log, read an entry, prove it, say whom you trust."""
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sluis.canonical import parse_canonical
-from sluis.checkpoint import LOG_TYPES, WITNESS_TYPES, parse_vkeys
 from sluis.cli.audit_evidence import verify_bundle
 from sluis.cli.output import print_json, progress_bar, say
 from sluis.client import Kit, KitSettings
@@ -124,14 +124,30 @@ def check(
     except (OSError, UnicodeDecodeError):
         raise NotFound("file-not-found", where=str(proof)) from None
     parsed = TlogProof.parse(text)
-    verified = parsed.verify(
-        parsed.extra,
-        parse_vkeys(settings.log_vkeys, LOG_TYPES),
-        parse_vkeys(settings.witness_vkeys, WITNESS_TYPES),
-        settings.quorum,
-    )
+    verified = parsed.verify_under(parsed.extra, settings.trusted_log())
     say(
         f"entry {parsed.index} is in the log {verified.checkpoint.origin} of {verified.checkpoint.size} entries, "
         f"cosigned by {', '.join(verified.cosigners)}"
     )
     print_json(parse_canonical(parsed.extra))
+
+
+@app.command("policy")
+def log_policy(config: Config = TOML, as_data: Json = False) -> None:
+    """Print which log and witnesses your sluis.toml trusts, as a policy file (C2SP tlog-policy)."""
+    policy = KitSettings.load(config).trusted_log()
+    if as_data:
+        print_json(
+            {
+                "logs": [str(vkey) for vkey in policy.log_vkeys],
+                "witnesses": {known.name: str(known.vkey) for known in policy.witnesses},
+                "groups": {
+                    group.name: {"threshold": group.threshold, "members": list(group.members)}
+                    for group in policy.groups
+                },
+                "quorum": policy.quorum,
+            }
+        )
+        return
+    sys.stdout.buffer.write(policy.format())
+    sys.stdout.buffer.flush()

@@ -15,7 +15,7 @@ async def gather_evidence(exchange: str, connections: Connections, trust: Trust)
     Raises NotFound for an exchange that is not there or not the caller's; NotAuthentic for what does not hold.
     """
     data = write_evidence(await _evidence(exchange, connections, trust))
-    verify_evidence(data, trust.log_vkeys, trust.witness_vkeys, trust.quorum)
+    verify_evidence(data, trust.policy)
     return data
 
 
@@ -33,7 +33,7 @@ async def _evidence(exchange: str, connections: Connections, trust: Trust) -> Ev
     ]
     digests = {digest for row in answer.entries if (digest := json.loads(row.entry).get("policy"))}
     rules = {digest: await _archive(digest, connections) for digest in sorted(digests)}
-    return make_evidence(entries, text, trust.log_vkeys, trust.witness_vkeys, rules)
+    return make_evidence(entries, text, trust.policy.log_vkeys, trust.policy.witness_vkeys, rules)
 
 
 async def _archive(digest: str, connections: Connections) -> bytes:

@@ -14,14 +14,7 @@ from datetime import datetime
 from cryptography import x509
 
 from sluis.cards import PartyCard
-from sluis.checkpoint import (
-    LOG_TYPES,
-    WITNESS_TYPES,
-    Checkpoint,
-    VerifiedCheckpoint,
-    parse_vkeys,
-    verify_checkpoint,
-)
+from sluis.checkpoint import Checkpoint, VerifiedCheckpoint
 from sluis.client.connection import Connections
 from sluis.client.settings import KitSettings
 from sluis.client.state import KitState
@@ -54,12 +47,10 @@ class Trust:
         self._roots = list(roots)
         self._clock = clock
         self._wait = min(CHECKPOINT_WAIT, settings.patience_seconds)
-        self.log_vkeys = parse_vkeys(settings.log_vkeys, LOG_TYPES)
-        self.witness_vkeys = parse_vkeys(settings.witness_vkeys, WITNESS_TYPES)
-        self.quorum = settings.quorum
+        self.policy = settings.trusted_log()
         self._receipt_key = VerifyKey(bytes.fromhex(settings.receipt_key))
         self._cards: dict[Oin, tuple[float, PartyCard]] = {}
-        self.origin = self.log_vkeys[0].name
+        self.origin = self.policy.log_vkeys[0].name
 
     async def card(self, oin: Oin) -> PartyCard:
         """The verified card of an active participant. Raises NotAuthentic, NotFound, NotPermitted."""
@@ -133,7 +124,7 @@ class Trust:
         """A checkpoint that was verified, with the signed note itself."""
         await self.verified_checkpoint(minimum_size)
         text = await self._note(minimum_size)
-        verified = verify_checkpoint(text, self.log_vkeys, self.witness_vkeys, self.quorum)
+        verified = self.policy.verify_checkpoint(text)
         return verified.checkpoint, text
 
     async def _note(self, minimum_size: int) -> str:
@@ -145,7 +136,7 @@ class Trust:
 
     async def _fetch_checkpoint(self, minimum_size: int) -> VerifiedCheckpoint:
         text = await self._note(minimum_size)
-        verified = verify_checkpoint(text, self.log_vkeys, self.witness_vkeys, self.quorum)
+        verified = self.policy.verify_checkpoint(text)
         if verified.checkpoint.size < minimum_size:
             raise NotAuthentic("log-inconsistent", "the checkpoint is smaller than was asked")
         await self._check_growth(verified.checkpoint)

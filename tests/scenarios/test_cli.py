@@ -83,7 +83,7 @@ def operate(shared: Scene) -> Callable[..., Done]:
 
 COMMANDS = """
 keys new|keys card|keys show|keys broker|keys evaluator|keys witness|broker serve|broker admit|broker stop
-broker resume|evaluator serve|witness serve|audit verify|audit show|audit prove|audit check|policy explain
+broker resume|evaluator serve|witness serve|audit verify|audit show|audit prove|audit check|audit policy|policy explain
 register|push|receive|match|demo
 """
 

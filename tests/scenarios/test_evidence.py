@@ -10,6 +10,7 @@ from broker.storage.projected import Sight
 from demo.cast import CastMember
 from sluis.checkpoint import LOG_TYPES, WITNESS_TYPES, parse_vkeys
 from sluis.evidence import verify_evidence, write_evidence
+from sluis.tlog_policy import TlogPolicy
 from tests.scenarios.scene import Scene
 from tests.scenarios.test_cli import FAILED, USAGE, As, run_as, sluis
 
@@ -77,6 +78,6 @@ def test_the_console_makes_the_same_bundle_from_the_store(shared: Scene, run_as:
         data = write_evidence(evidence)
     finally:
         store.close()
-    found = verify_evidence(data, *keys, quorum=1)
+    found = verify_evidence(data, TlogPolicy.of(*keys, 1))
     assert found.exchange == exchange
     assert outcome.log_index in found.entries
