@@ -36,6 +36,11 @@ CATALOGUE: dict[str, frozenset[str]] = {
     "storage.failed": frozenset({"code"}),
     "storage.recovered": frozenset(),
     "adl.record": frozenset({"record"}),  # words of the rules only: sluis/decision_log.py
+    "projection.failed": frozenset({"code", "reason"}),
+    "projection.entry-lost": frozenset({"log_index"}),
+    "projection.entry-unreadable": frozenset({"log_index"}),
+    # a participant's kit
+    "receipt.alarm": frozenset({"kind", "log_index", "evidence"}),
     # an evaluator
     "evaluated": frozenset({"caller", "agreement", "recipient", "epochs", "elements", "remaining"}),
     "key.published": frozenset({"agreement", "recipient", "epoch"}),

@@ -22,12 +22,12 @@ async def gather_evidence(exchange: str, connections: Connections, trust: Trust)
 async def _evidence(exchange: str, connections: Connections, trust: Trust) -> Evidence:
     request = audit_pb2.GetExchangeRequest(exchange=exchange)
     answer = await connections.patiently(lambda: connections.audit.GetExchange(request, timeout=30))
-    size, text = await trust.checkpoint_text(1 + max(row.log_index for row in answer.entries))
+    checkpoint, text = await trust.checkpoint_text(1 + max(row.log_index for row in answer.entries))
     entries = [
         ProvenEntry(
             index=row.log_index,
             entry=row.entry,
-            proof=tuple(await trust.inclusion(row.log_index, size.size)),
+            proof=tuple(await trust.inclusion(row.log_index, checkpoint.size)),
         )
         for row in answer.entries
     ]

@@ -57,6 +57,12 @@ class KitSettings(FileSettings):
     evaluators: list[EvaluatorAddress]
     policies: Path | None = None
     patience_seconds: float = 60.0
+    # After each command: the time to check receipts; with 0, only `sluis audit receipts` does.
+    receipt_seconds: float = Field(default=2.0, ge=0, le=600)
+    # Within this time after it was given, a receipt must be proven.
+    promise_seconds: float = Field(default=600.0, gt=0)
+    # Where `sluis audit gossip` asks what witnesses cosigned.
+    witness_urls: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _one_trust(self) -> Self:
