@@ -13,7 +13,7 @@ from broker.storage.projected import Days, day_bucket, month_bucket
 def days_in(low: int, high: int) -> list[date]:
     """Every day of a range of buckets, by trying all."""
     first = date(2023, 12, 1)
-    tried = [first + timedelta(days=number) for number in range(1_200)]
+    tried = [first + timedelta(days=number) for number in range(1_300)]
     by_day = [day for day in tried if low <= day_bucket(day) <= high]
     return by_day + [day for day in tried if low <= month_bucket(day) <= high]
 
