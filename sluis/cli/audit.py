@@ -23,7 +23,13 @@ TOML = Path("sluis.toml")
 
 
 @app.command()
-def verify(config: Config = TOML, as_data: Json = False) -> None:
+def verify(
+    config: Config = TOML,
+    as_data: Json = False,
+    resume: Annotated[
+        bool, typer.Option("--resume/--from-start", help="Go on with a run that was interrupted, if any.")
+    ] = True,
+) -> None:
     """Recompute every entry, the tree, the checkpoint and its cosignatures (for privacy officers)."""
 
     async def run() -> None:
@@ -36,10 +42,14 @@ def verify(config: Config = TOML, as_data: Json = False) -> None:
                     progress(done - seen[0])
                     seen[0] = done
 
-                report = await kit.auditor.verify(progress=step)
+                if not resume:
+                    kit.auditor.start_again()
+                report = await kit.auditor.verify(progress=step, resume=True)
         log = report.log
         if log is None or report.checkpoint is None:
             return
+        if report.resumed_at:
+            say(f"went on after {report.resumed_at} entries that an interrupted run had read")
         say(f"the log is intact: {log.size} entries recomputed, root {report.checkpoint.root.hex()}")
         say(f"checkpoint signed by the log and cosigned by {', '.join(report.cosigners)}")
         if as_data:
@@ -48,6 +58,7 @@ def verify(config: Config = TOML, as_data: Json = False) -> None:
                     "size": log.size,
                     "root": report.checkpoint.root.hex(),
                     "verified": True,
+                    "resumed_at": report.resumed_at,
                     "cosigners": list(report.cosigners),
                     "operations": dict(report.operations),
                     "decisions": dict(report.decisions),

@@ -85,7 +85,7 @@ class Kit:
                         bundle=bundle,
                     ),
                     receiver=receiver,
-                    auditor=Auditor(connections, trust),
+                    auditor=Auditor(connections, trust, state),
                     matcher=Matcher(
                         oin=oin,
                         agreement=settings.agreement,
