@@ -129,18 +129,26 @@ def check(
 def log_policy(config: Config = TOML, as_data: Json = False) -> None:
     """Print which log and witnesses your sluis.toml trusts, as a policy file (C2SP tlog-policy)."""
     policy = KitSettings.load(config).trusted_log()
-    if as_data:
-        print_json(
-            {
-                "logs": [str(vkey) for vkey in policy.log_vkeys],
-                "witnesses": {known.name: str(known.vkey) for known in policy.witnesses},
-                "groups": {
-                    group.name: {"threshold": group.threshold, "members": list(group.members)}
-                    for group in policy.groups
-                },
-                "quorum": policy.quorum,
-            }
-        )
+    if not as_data:
+        sys.stdout.buffer.write(policy.format())
+        sys.stdout.buffer.flush()
         return
-    sys.stdout.buffer.write(policy.format())
-    sys.stdout.buffer.flush()
+    print_json(
+        {
+            "logs": [str(vkey) for vkey in policy.log_vkeys],
+            "witnesses": {_shown(known.name): str(known.vkey) for known in policy.witnesses},
+            "groups": {
+                _shown(group.name): {
+                    "threshold": group.threshold,
+                    "members": [_shown(name) for name in group.members],
+                }
+                for group in policy.groups
+            },
+            "quorum": _shown(policy.quorum),
+        }
+    )
+
+
+def _shown(name: str) -> str:
+    """A name may be any bytes; what is no UTF-8 cannot be written as JSON."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
