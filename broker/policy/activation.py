@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from broker.policy.active import stored_bundle
-from broker.policy.diff import PolicyDiff, diff
+from broker.policy.change.diff import PolicyDiff, diff
 from broker.step import Needs, Step
 from broker.storage.port import Activation, Officer, PartyStatus, Store, Transaction
 from sluis.errors import Conflict, InvalidInput, NotPermitted

@@ -68,9 +68,20 @@ def install(store: Store, files: Mapping[str, bytes], now: datetime) -> Bundle:
     """Return the active bundle; on a store that never had one, activate these files as the first.
 
     The first bundle comes with the software and is put in force by whoever sets up the broker; every later one
-    takes two officers (`broker.policy.activation`).
+    takes two officers (`broker.policy.activation`). Later starts only read, so that a broker whose log was
+    damaged still starts, and shows its auditor what it has.
     """
     offered = read_bundle(files)
+    activations = store.activations()
+    digest = activations[-1].digest if activations else _install_first(store, offered, files, now)
+    if digest == offered.digest:
+        return offered
+    log.warning("policy.differs", policy=digest, offered=offered.digest)
+    return stored_bundle(store, digest)
+
+
+def _install_first(store: Store, offered: Bundle, files: Mapping[str, bytes], now: datetime) -> str:
+    """Activate the first bundle, unless another replica just did; returns the digest of the active one."""
     with store.transaction() as tx:
         digest = tx.active_policy()
         if not digest:
@@ -79,11 +90,7 @@ def install(store: Store, files: Mapping[str, bytes], now: datetime) -> Bundle:
             row = Activation(log_index=logged.index, digest=offered.digest, at_ms=step.now_ms)
             tx.activate_policy(row, pack(files))
             tx.commit()
-            return offered
-    if digest == offered.digest:
-        return offered
-    log.warning("policy.differs", policy=digest, offered=offered.digest)
-    return stored_bundle(store, digest)
+    return digest or offered.digest
 
 
 def bundle_at(store: Store, at: datetime) -> Bundle | None:

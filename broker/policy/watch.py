@@ -9,8 +9,8 @@ from itertools import combinations
 from broker.decide.engine import unmet_conditions
 from broker.decide.model import Decision, Effect
 from broker.decide.slots import Compiled, Slot
-from broker.policy.domain import Domain, Place, Sort
-from broker.policy.outcomes import Passing
+from broker.policy.change.domain import Domain, Place, Sort
+from broker.policy.change.outcomes import Passing
 from sluis.policy.rules import WITH_FIELDS, Operation
 
 

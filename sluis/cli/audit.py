@@ -35,6 +35,9 @@ def verify(
     ] = None,
     config: Config = TOML,
     as_data: Json = False,
+    resume: Annotated[
+        bool, typer.Option("--resume/--from-start", help="Go on with a run that was interrupted, if any.")
+    ] = True,
 ) -> None:
     """Recompute every entry, the tree, the checkpoint and its cosignatures (for privacy officers).
 
@@ -54,10 +57,14 @@ def verify(
                     progress(done - seen[0])
                     seen[0] = done
 
-                report = await kit.auditor.verify(progress=step)
+                if not resume:
+                    kit.auditor.start_again()
+                report = await kit.auditor.verify(progress=step, resume=True)
         log = report.log
         if log is None or report.checkpoint is None:
             return
+        if report.resumed_at:
+            say(f"went on after {report.resumed_at} entries that an interrupted run had read")
         say(f"the log is intact: {log.size} entries recomputed, root {report.checkpoint.root.hex()}")
         say(f"checkpoint signed by the log and cosigned by {', '.join(report.cosigners)}")
         if as_data:
@@ -66,6 +73,7 @@ def verify(
                     "size": log.size,
                     "root": report.checkpoint.root.hex(),
                     "verified": True,
+                    "resumed_at": report.resumed_at,
                     "cosigners": list(report.cosigners),
                     "operations": dict(report.operations),
                     "decisions": dict(report.decisions),
@@ -136,18 +144,26 @@ def check(
 def log_policy(config: Config = TOML, as_data: Json = False) -> None:
     """Print which log and witnesses your sluis.toml trusts, as a policy file (C2SP tlog-policy)."""
     policy = KitSettings.load(config).trusted_log()
-    if as_data:
-        print_json(
-            {
-                "logs": [str(vkey) for vkey in policy.log_vkeys],
-                "witnesses": {known.name: str(known.vkey) for known in policy.witnesses},
-                "groups": {
-                    group.name: {"threshold": group.threshold, "members": list(group.members)}
-                    for group in policy.groups
-                },
-                "quorum": policy.quorum,
-            }
-        )
+    if not as_data:
+        sys.stdout.buffer.write(policy.format())
+        sys.stdout.buffer.flush()
         return
-    sys.stdout.buffer.write(policy.format())
-    sys.stdout.buffer.flush()
+    print_json(
+        {
+            "logs": [str(vkey) for vkey in policy.log_vkeys],
+            "witnesses": {_shown(known.name): str(known.vkey) for known in policy.witnesses},
+            "groups": {
+                _shown(group.name): {
+                    "threshold": group.threshold,
+                    "members": [_shown(name) for name in group.members],
+                }
+                for group in policy.groups
+            },
+            "quorum": _shown(policy.quorum),
+        }
+    )
+
+
+def _shown(name: str) -> str:
+    """A name may be any bytes; what is no UTF-8 cannot be written as JSON."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -56,6 +56,8 @@ def explain(
                 lambda: kit.connections.policy.Explain(request, timeout=10)
             )
         say(answer.english if english else answer.dutch)
+        for miss in answer.near_misses:
+            say(miss.english if english else miss.dutch)
         decision = answer.decision
         permitted = decision.effect == envelope_pb2.EFFECT_PERMIT
         print_json(
@@ -65,6 +67,9 @@ def explain(
                 "reasons": [reason.code for reason in decision.reasons],
                 "released": list(decision.released),
                 "withheld": {item.name: item.reason for item in decision.withheld},
+                "near_misses": {
+                    miss.rule_id: [reason.code for reason in miss.missing] for miss in answer.near_misses
+                },
                 "assumed": decision.assumed,
                 "policy": decision.policy_digest,
             }

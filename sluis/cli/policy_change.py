@@ -16,7 +16,7 @@ from sluis.cli.output import EXIT_FAILED, print_json, say
 from sluis.policy.bundle import Bundle, default_directory, load_bundle
 
 if TYPE_CHECKING:
-    from broker.policy.words import Text
+    from broker.policy.change.words import Text
 
 app = typer.Typer(help="Changes of the rules.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -40,9 +40,9 @@ def diff(
 ) -> None:
     """Say what changes between two sets of rules, by deciding every case that could differ."""
     with needs_extra("broker"):
-        from broker.policy.diff import diff as compare
-        from broker.policy.report import diff_data
-        from broker.policy.words import Words
+        from broker.policy.change.diff import diff as compare
+        from broker.policy.change.report import diff_data
+        from broker.policy.change.words import Words
     before = _load(None if second is None else first)
     after = _load(first if second is None else second)
     found = compare(before, after)
@@ -84,18 +84,18 @@ def analyse(
     """Say what can never apply, contradicts, ends soon or is used by nobody."""
     with needs_extra("broker"):
         from broker.policy.analyse import analyse as look_through
-        from broker.policy.report import analysis_data
+        from broker.policy.change.report import analysis_data
     bundle = _load(directory)
     found = look_through(bundle, datetime.now(bundle.zone).date(), within)
     if as_data:
         print_json(analysis_data(found))
     else:
         rows = [
-            (item.code, item.file, item.rule or item.term, _said(item.text, english=english))
+            (item.kind, item.file, item.rule or item.term, _said(item.text, english=english))
             for item in found
         ]
         titles = (
-            ("code", "file", "rule", "observation") if english else ("code", "bestand", "regel", "bevinding")
+            ("kind", "file", "rule", "observation") if english else ("soort", "bestand", "regel", "bevinding")
         )
         _print_table(titles, rows)
     never = sum(item.is_never for item in found)

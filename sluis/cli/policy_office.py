@@ -260,7 +260,7 @@ def _run_cases(bundle: Bundle, rules: Path) -> None:
 
 def _tell_difference(active: Bundle, new: Bundle) -> None:
     with needs_extra("broker"):
-        from broker.policy.diff import diff
+        from broker.policy.change.diff import diff
     change = diff(active, new)
     for line in change.lines:
         say(f"{line.agreement or 'catalogus'} | {line.flow.dutch} | {line.text.dutch}")

@@ -88,7 +88,7 @@ class Kit:
                         bundle=bundle,
                     ),
                     receiver=receiver,
-                    auditor=Auditor(connections, trust),
+                    auditor=Auditor(connections, trust, state),
                     receipts=ReceiptKeeper(book, trust, settings),
                     matcher=Matcher(
                         oin=oin,

@@ -183,7 +183,7 @@ def _digest(documents: Mapping[str, Document]) -> str:
 
 def _ascii_keys(document: Document) -> object:
     for path, line in document.lines.items():
-        if not all(step.isascii() for step in path if isinstance(step, str)):
+        if path and isinstance(path[-1], str) and not path[-1].isascii():
             raise refusal("a key must be plain ASCII", document.name, line)
     return document.value
 

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from broker.keys import BrokerKeys
+from demo.cast import CastMember
 from demo.stage import ORIGIN, WITNESS, Service
+from sluis.canonical import canonical_json, parse_canonical
 from sluis.checkpoint import Checkpoint
 from sluis.checkpoint_signers import CheckpointSigner, cosign, sign_checkpoint
-from sluis.merkle import CompactRange, Hash
+from sluis.merkle import CompactRange, Hash, leaf_hash
 from sluis.note import Note
 from tests.scenarios.calls import log_size
 from tests.scenarios.scene import Scene, running_scene
@@ -161,3 +163,48 @@ def put_checkpoint(played: Played, checkpoint: Checkpoint, witness: list[Checkpo
 
 def own_witness(played: Played) -> list[CheckpointSigner]:
     return list(load_witness_key(played.scene.stage.witness.folder / "witness.key", WITNESS))
+
+
+def forget(played: Played, member: CastMember) -> None:
+    """Let a participant forget every checkpoint that it saw."""
+    with closing(sqlite3.connect(member.state / "kit.sqlite")) as rows, rows:
+        rows.execute("DELETE FROM checkpoint")
+
+
+def all_entries(played: Played) -> list[bytes]:
+    """The entries, in order."""
+    with database(played.scene.stage.broker) as rows:
+        return [entry for (entry,) in rows.execute("SELECT entry FROM log_entry ORDER BY log_index")]
+
+
+def rewrite(played: Played, entries: list[bytes], witness: list[CheckpointSigner]) -> None:
+    """Give the log another history, whole and consistent, signed with the log's key and cosigned by these."""
+    leaves = [leaf_hash(entry) for entry in entries]
+    tree, nodes = CompactRange().extend(leaves)
+    tiles = [
+        (0, node.index, node.hash, b"".join(leaves[node.index * 256 : node.index * 256 + 256]))
+        for node in nodes
+        if node.level == 8
+    ]
+    with database(played.scene.stage.broker) as rows:
+        for table in ("log_entry", "log_tile", "checkpoint"):
+            rows.execute(f"DELETE FROM {table}")
+        rows.executemany(
+            "INSERT INTO log_entry (log_index, leaf_hash, entry) VALUES (?, ?, ?)",
+            [(index, leaves[index], entry) for index, entry in enumerate(entries)],
+        )
+        rows.executemany("INSERT INTO log_tile (level, tile_index, root, hashes) VALUES (?, ?, ?, ?)", tiles)
+        rows.execute("UPDATE log_head SET size = ?, nodes = ?", (tree.size, b"".join(tree.nodes)))
+    put_checkpoint(played, Checkpoint(origin=ORIGIN, size=tree.size, root=tree.root()), witness)
+
+
+def without(entries: list[bytes], gone: int) -> list[bytes]:
+    """The log without one entry, told so that it reads as one story: later references are moved up."""
+    told: list[bytes] = []
+    for entry in (*entries[:gone], *entries[gone + 1 :]):
+        document = parse_canonical(entry)
+        previous = document.get("previous")
+        if isinstance(previous, int) and previous >= gone:
+            document["previous"] = max(previous - 1, 0)
+        told.append(canonical_json(document))
+    return told

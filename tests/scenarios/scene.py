@@ -6,6 +6,7 @@ that the system hands out by itself: a client that knocks on a closed one of tho
 itself, and a broker that restarts could not have it back. Every process is ended by its own id.
 """
 
+import os
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -35,6 +36,7 @@ FINES_HEADER = "vestigingsnr;wet;artikel;aantal;datum_constatering;datum_boetebe
 PATIENCE = 20.0
 # Signing often keeps the waits for a checkpoint short.
 BROKER_OPTIONS = {"checkpoint_seconds": 0.1, "grace_seconds": 3.0}
+LOWEST, HIGHEST = 10_000, 30_000  # ports
 
 
 def today_here() -> date:
@@ -128,6 +130,14 @@ class Scene:
         assert all(outcome.permitted for outcome in outcomes)
 
 
+def _own_ports() -> range:
+    """The ports of this worker alone: between the search for a free one and its use, no other may take it."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    place = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % workers
+    share = (HIGHEST - LOWEST) // workers
+    return range(LOWEST + place * share, LOWEST + (place + 1) * share - 100)
+
+
 def set_option(service: Service, **values: object) -> None:
     """Change a service's settings before it starts; its file has them before any table."""
     path = Path(service.command[-1])
@@ -147,7 +157,7 @@ def set_scene(
     evaluators: Mapping[str, object] | None = None,
 ) -> Iterator[Scene]:
     """Make a stage of its own below a folder; nothing runs yet, and whatever was started is ended."""
-    first = random.SystemRandom().randrange(10_000, 30_000)
+    first = random.SystemRandom().choice(_own_ports())
     cast = make_cast(root, BODIES)
     wanted = (first, first + 1, first + 2, first + 3)
     stage = set_stage(root, cast, database=database, tap=tap, wanted=wanted)

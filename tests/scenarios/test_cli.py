@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from demo.cast import CastMember
@@ -82,14 +84,27 @@ def operate(shared: Scene) -> Callable[..., Done]:
 
 
 COMMANDS = """
-keys new|keys card|keys show|keys broker|keys evaluator|keys witness|broker serve|broker admit|broker stop
-broker resume|evaluator serve|witness serve|audit verify|audit show|audit prove|audit check|audit policy|policy explain
-register|push|receive|match|demo
+keys new|keys card|keys show|keys broker|keys officer|keys evaluator|keys add-epoch|keys forget-epoch|keys witness
+broker serve|broker admit|broker enrol|broker retire|broker stop|broker resume|evaluator serve|witness serve
+audit verify|audit show|audit prove|audit check|audit adl|audit policy|policy explain|policy test|policy check|policy at
+policy show|policy read|policy diff|policy analyse|policy current|policy propose|policy approve|policy activate
+policy history|policy replay|policy export cedar|policy export odrl|register|push|receive|match|demo
 """
 
 
+def commands_below(command: object, name: str = "") -> Iterator[str]:
+    """Every command that does something, by its full name."""
+    if not isinstance(command, TyperGroup):
+        yield name
+        return
+    for word, below in command.commands.items():
+        yield from commands_below(below, f"{name} {word}".strip())
+
+
 def test_every_command_explains_itself() -> None:
-    commands = [name.split() for name in COMMANDS.replace("\n", "|").split("|") if name]
+    names = [name for name in COMMANDS.replace("\n", "|").split("|") if name]
+    assert sorted(names) == sorted(commands_below(get_command(app)))
+    commands = [name.split() for name in names]
     top = sluis("--help")
     assert top.code == 0
     assert all(command[0] in top.out for command in commands)

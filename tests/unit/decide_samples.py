@@ -17,6 +17,12 @@ FILES = {
     for entry in DIRECTORY.joinpath(folder).iterdir()
     if entry.name.endswith(".yaml")
 }
+# The catalogue and two agreements, for tests that load rules over and over.
+FEW = {
+    name: data
+    for name, data in FILES.items()
+    if name.startswith("catalog/") or name.endswith(("/00-algemeen.yaml", "/waadi-14b.yaml"))
+}
 BUNDLE = load_bundle(DIRECTORY)
 NLA = Party(oin="00000001000000000001", role="labour-inspectorate", sector="public")
 SNA = Party(oin="00000003000000000002", role="certificate-foundation", sector="private")

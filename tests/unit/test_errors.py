@@ -5,6 +5,7 @@ import ast
 import importlib.util
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -50,6 +51,7 @@ def codes_in(tree: ast.AST) -> Iterator[str]:
                 yield from texts(other)
 
 
+@cache
 def sources() -> dict[Path, ast.Module]:
     """Our modules, generated code aside."""
     files = [file for package in PACKAGES for file in (ROOT / package).rglob("*.py")]

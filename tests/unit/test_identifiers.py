@@ -119,6 +119,12 @@ def test_the_value_is_not_in_the_repr(type: T, text: str, value: str) -> None:
     assert value not in repr(Identifier.parse(type, text))
 
 
+def refusal_of_nothing(type: T) -> str:
+    with pytest.raises(InvalidInput, match="identifier-format") as caught:
+        Identifier.parse(type, "")
+    return str(caught.value)
+
+
 @given(type=st.sampled_from(T), text=st.text(max_size=24) | st.from_regex(r"\A(NL)?\d{7,20}[A-Z]?\d{0,2}\Z"))
 @settings(max_examples=100)
 def test_any_text_gives_an_identifier_or_our_error_without_the_text(type: T, text: str) -> None:
@@ -128,8 +134,8 @@ def test_any_text_gives_an_identifier_or_our_error_without_the_text(type: T, tex
     except InvalidInput as error:
         refusal = error
     if refusal:
-        assert refusal.code in ("identifier-format", "identifier-check")
-        assert len(text) < 6 or text not in str(refusal)
+        # The same words for every text, so nothing of it is in them.
+        assert str(refusal) in (str(InvalidInput("identifier-check")), refusal_of_nothing(type))
     else:
         assert Identifier.parse(type, identifier.value) == identifier
         assert identifier.value.isascii()

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from broker.policy.diff import PolicyDiff, diff
-from broker.policy.verdict import Verdict
+from broker.policy.change.diff import PolicyDiff, diff
+from broker.policy.change.verdict import Verdict
 from sluis.policy.bundle import read_bundle
 from sluis.policy.catalog import Category, Sector
 from sluis.policy.rules import RuleEffect, Status
+from tests.rule_text import finished, unfinished
 from tests.unit.decide_samples import BUNDLE, FILES
 from tests.unit.policy_change_samples import (
     CATALOG,
@@ -39,7 +40,7 @@ def edited(old: str, new: str, *, name: str = AGREEMENT, rule: str = RULE) -> di
 
 
 def change(files: dict[str, bytes]) -> PolicyDiff:
-    return diff(read_bundle(FILES), read_bundle(files))
+    return diff(BUNDLE, read_bundle(files))
 
 
 # What is replaced in the rule, by what, the verdict, and how the lines begin.
@@ -140,7 +141,7 @@ def test_a_change_of_a_permit_is_described(what: str) -> None:
         assert line.text.english != line.text.dutch or "H3" in text
     if len(texts) == 1:
         assert found.lines[0].mark == verdict
-    back = diff(read_bundle(files), read_bundle(FILES))
+    back = diff(read_bundle(files), BUNDLE)
     assert back.verdict is OPPOSITE[verdict]
 
 
@@ -171,10 +172,10 @@ def test_other_text_with_the_same_decisions_is_said_to_be_so() -> None:
     assert found.verdict is Verdict.SAME
     assert found.summary.english == "The text of the rules differs, the decisions do not."
     assert found.before != found.after
-    text = FILES[AGREEMENT].decode()
+    text = unfinished(FILES[AGREEMENT]).decode()
     start, end = text.index(f"  - id: {RULE}\n"), text.index("  - id: fine-to-certifier-until-2026-06-30\n")
     moved = text[:start] + text[end:].rstrip() + "\n\n" + text[start:end]
-    order = change({**FILES, AGREEMENT: moved.encode()})
+    order = change({**FILES, AGREEMENT: finished(moved)})
     assert (order.verdict, order.lines) == (Verdict.SAME, ())
     assert order.summary == found.summary
 
@@ -223,10 +224,10 @@ def test_a_sector_more_widens_a_prohibition_and_narrows_what_passes() -> None:
 
 
 def without_rule(rule: str, name: str = AGREEMENT) -> dict[str, bytes]:
-    text = FILES[name].decode()
+    text = unfinished(FILES[name]).decode()
     start = text.index(f"  - id: {rule}\n")
     end = text.find("\n  - id: ", start)
-    return {**FILES, name: (text[:start] + (text[end + 1 :] if end > 0 else "")).encode()}
+    return {**FILES, name: finished(text[:start] + (text[end + 1 :] if end > 0 else ""))}
 
 
 def test_a_rule_that_is_new_or_dropped_is_one_line() -> None:
@@ -234,7 +235,7 @@ def test_a_rule_that_is_new_or_dropped_is_one_line() -> None:
     (dropped,) = change(fewer).lines
     assert (dropped.mark, dropped.rule, dropped.kind) == (Verdict.NARROWER, RULE, "rule")
     assert dropped.text.dutch.startswith("vervallen: toestemming `Boete melden aan de stichting")
-    (new,) = diff(read_bundle(fewer), read_bundle(FILES)).lines
+    (new,) = diff(read_bundle(fewer), BUNDLE).lines
     assert new.mark is Verdict.WIDER
     assert "velden: adres, overtreden artikel" in new.text.dutch
     assert new.text.dutch.endswith("bewaartermijn 5 jaar")
@@ -250,13 +251,13 @@ def test_a_prohibition_that_stops_nothing_says_so() -> None:
 
 def test_a_whole_agreement_can_come_and_go() -> None:
     few = {name: data for name, data in FILES.items() if name != AGREEMENT}
-    found = diff(read_bundle(few), read_bundle(FILES))
+    found = diff(read_bundle(few), BUNDLE)
     assert found.verdict is Verdict.WIDER
     rules = BUNDLE.rules
     permits = [line for line in found.lines if rules[line.rule].effect is RuleEffect.PERMIT]
     assert {line.mark for line in permits} == {Verdict.WIDER}
     assert len(found.lines) == len(BUNDLE.agreements["waadi-14b"].rules)
-    assert diff(read_bundle(FILES), read_bundle(few)).verdict is Verdict.NARROWER
+    assert diff(BUNDLE, read_bundle(few)).verdict is Verdict.NARROWER
 
 
 def test_a_change_that_does_nothing_until_the_others_are_made_is_marked_by_leaving_it_out() -> None:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from broker.decide.engine import decide, unmet_conditions
 from broker.decide.model import Decision, Request
 from broker.decide.slots import compiled
-from broker.policy.diff import diff
-from broker.policy.domain import Domain, Place, Span
-from broker.policy.outcomes import compare
-from broker.policy.verdict import Verdict, compare_duties
+from broker.policy.change.diff import diff
+from broker.policy.change.domain import Domain, Place, Span
+from broker.policy.change.outcomes import compare
+from broker.policy.change.verdict import Verdict, compare_duties
 from sluis.policy.bundle import Bundle
 from sluis.policy.catalog import Role
 from sluis.policy.facts import StatedFact

@@ -25,7 +25,8 @@ from sluis.policy.rules import Agreement, Rule, RuleEffect, Status
 from tests.unit.reading_samples import wide
 
 BUNDLE = load_bundle(default_directory())
-PAGES = pages(BUNDLE, load_cases(default_directory(), BUNDLE))
+CASES = load_cases(default_directory(), BUNDLE)
+PAGES = pages(BUNDLE, CASES)
 WIDE, WIDE_CASES = wide()
 WIDE_PAGES = pages(WIDE, WIDE_CASES)
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -267,7 +268,7 @@ def test_an_agreement_called_index_is_refused() -> None:
 
 def test_one_rule_reads_as_on_its_page() -> None:
     for rule in BUNDLE.agreements["waadi-14b"].rules:
-        shown = rule_text(rule.id, BUNDLE, load_cases(default_directory(), BUNDLE))
+        shown = rule_text(rule.id, BUNDLE, CASES)
         assert shown.strip() in PAGES["waadi-14b.md"]
 
 

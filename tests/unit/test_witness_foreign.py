@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from log_samples import TIME, VECTORS, W1, vkeys
 
 from sluis.checkpoint import Checkpoint, verify_checkpoint
+from sluis.checkpoint_signers import cosign
+from sluis.errors import InvalidInput
 from sluis.note import Note, SignatureType, VKey
-from sluis.tlog_witness import SIZE_TYPE, AddCheckpoint, parse_cosignatures
+from sluis.tlog_witness import SIZE_TYPE, AddCheckpoint, format_cosignatures, parse_cosignatures
 from witness.app import Witness
 from witness.state import NOTHING, WitnessState
 
@@ -107,3 +109,30 @@ def test_the_root_of_the_foreign_log_is_read_as_it_was_written() -> None:
         5,
         "42bb57ad06420afa4882c4a63ac6a1ec77480b330b2f20dfc53a0caa5f564e36",
     )
+
+
+@given(st.integers(0, 700), st.binary(max_size=40), st.integers(0, 40), st.sampled_from([ONE, THREE, FIVE]))
+@settings(max_examples=200, deadline=None)
+def test_a_request_that_parses_is_written_back_to_the_same_bytes(
+    at: int, noise: bytes, gone: int, good: bytes
+) -> None:
+    for content in (noise, good[:at] + noise + good[at + gone :]):
+        try:
+            request = AddCheckpoint.parse(content)
+        except InvalidInput:
+            continue
+        assert request.format() == content
+
+
+@given(st.integers(0, 300), st.binary(max_size=40), st.integers(0, 40))
+@settings(max_examples=200, deadline=None)
+def test_an_answer_that_parses_is_written_back_to_the_same_bytes(at: int, noise: bytes, gone: int) -> None:
+    note = AddCheckpoint.parse(ONE).note
+    good = format_cosignatures(cosign(Checkpoint.parse(note.text), W1[:1], TIME))
+    assert format_cosignatures(parse_cosignatures(good, note)) == good
+    for content in (noise, good[:at] + noise + good[at + gone :]):
+        try:
+            signatures = parse_cosignatures(content, note)
+        except InvalidInput:
+            continue
+        assert format_cosignatures(signatures) == content

@@ -13,9 +13,9 @@ from typing import TypeAlias
 from broker.decide.engine import decide
 from broker.decide.model import Decision, Effect
 from broker.decide.slots import Slot
-from broker.policy.domain import Domain, Filter, Place, Sort, Span, every
-from broker.policy.variations import Variation
-from broker.policy.verdict import DutyChange, Verdict, compare_duties, together
+from broker.policy.change.domain import Domain, Filter, Place, Sort, Span, every
+from broker.policy.change.variations import Variation
+from broker.policy.change.verdict import DutyChange, Verdict, compare_duties, together
 from sluis.policy.rules import WITH_FIELDS, Operation
 
 # The fields that pass, each with its duties; the mark stands for an exchange without fields.

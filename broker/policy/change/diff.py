@@ -10,12 +10,22 @@ that changes nothing, with only it left out. Where changes do something only tog
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from broker.policy.catalog_changes import CatalogChange, Weight, catalog_changes, extended, with_word
-from broker.policy.domain import MOST_STATES, Domain, Filter, Sort, every
-from broker.policy.edits import Edit, edits
-from broker.policy.outcomes import WHOLE, Comparison, Difference, FlowChange, compare
-from broker.policy.verdict import Verdict, together
-from broker.policy.words import ARROW, DUTIES, OPERATIONS, STATUSES, Text, Words, duty_value, joined, same
+from broker.policy.change.catalog_changes import CatalogChange, Weight, catalog_changes, extended, with_word
+from broker.policy.change.domain import MOST_STATES, Domain, Filter, Sort, every
+from broker.policy.change.edits import Edit, edits
+from broker.policy.change.outcomes import WHOLE, Comparison, Difference, FlowChange, compare
+from broker.policy.change.verdict import Verdict, together
+from broker.policy.change.words import (
+    ARROW,
+    DUTIES,
+    OPERATIONS,
+    STATUSES,
+    Text,
+    Words,
+    duty_value,
+    joined,
+    same,
+)
 from sluis.policy.bundle import Bundle
 from sluis.policy.rules import Agreement, Rule, Status
 

@@ -4,10 +4,10 @@
 from collections.abc import Iterable
 
 from broker.policy.analyse import Observation
-from broker.policy.diff import PolicyDiff, difference_text, flow_heading
-from broker.policy.domain import Sort
-from broker.policy.outcomes import FlowChange
-from broker.policy.words import Text, Words
+from broker.policy.change.diff import PolicyDiff, difference_text, flow_heading
+from broker.policy.change.domain import Sort
+from broker.policy.change.outcomes import FlowChange
+from broker.policy.change.words import Text, Words
 
 
 def diff_data(found: PolicyDiff, words: Words) -> dict[str, object]:
@@ -41,7 +41,7 @@ def analysis_data(found: Iterable[Observation]) -> list[dict[str, object]]:
     """What was observed."""
     return [
         {
-            "code": item.code,
+            "kind": item.kind,
             "file": item.file,
             "rule": item.rule or None,
             "term": item.term or None,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from broker.policy.words import (
+from broker.policy.change.words import (
     ARROW,
     CATEGORIES,
     DUTIES,

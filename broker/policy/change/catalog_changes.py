@@ -11,8 +11,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from broker.policy.contents import claim_content, fact_content, partnership_content
-from broker.policy.words import Text, Words, joined, same
+from broker.policy.change.contents import claim_content, fact_content, partnership_content
+from broker.policy.change.words import Text, Words, joined, same
 from sluis.policy.bundle import Bundle
 from sluis.policy.catalog import Catalog, ClaimSpec, FieldSpec, Kind, Partnership, Role
 from sluis.policy.conditions import CountedAtMost, FactMissing, FactProven, InPartnership

@@ -21,8 +21,17 @@ from typing import TypeAlias
 
 from broker.decide.model import Party, Request
 from broker.decide.slots import Compiled, Slot, slot_of
-from broker.policy.contents import content
-from broker.policy.variations import RECIPIENT, SENDER, Question, Scene, Stated, Variation, merged, questions
+from broker.policy.change.contents import content
+from broker.policy.change.variations import (
+    RECIPIENT,
+    SENDER,
+    Question,
+    Scene,
+    Stated,
+    Variation,
+    merged,
+    questions,
+)
 from sluis.policy.bundle import Bundle
 from sluis.policy.conditions import InPartnership
 from sluis.policy.facts import Statement

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Two workers (pytest-xdist): what they share among them, and in which order.
+
+A file goes to one worker, so that a fixture of a file or a scene is made once; so do the files that look at the
+same run of the demo, which also wants the documented ports for itself. What takes longest goes first.
+"""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+DEMO = ("tests/scenarios/test_canary.py", "tests/scenarios/test_demo.py")
+APART = "tests/scenarios/test_crash.py"  # its tests share nothing, and are the longest
+FIRST = ("test_crash.py", "test_canary.py", "test_demo.py")
+
+# Beside another worker an example may wait for a core longer than hypothesis's 200 ms.
+settings.register_profile("two workers", deadline=None)
+settings.load_profile("two workers")
+
+
+class ByFile(LoadFileScheduling):
+    """Files to workers, those of the demo as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        if file == APART:
+            return nodeid
+        return DEMO[0] if file in DEMO else file
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile | None:
+    """Share the work as described, when asked for whole files."""
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None  # type: ignore[arg-type]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with whole processes, so that no worker ends with a long file when the other is done."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    if item.path.parent != SCENARIOS:
+        return len(FIRST) + 1
+    return FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST)
