@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sluis.client.accusation import Accusations
+from sluis.errors import InvalidInput
 from sluis.receipt import Receipt
 from sluis.sqlite_file import SqliteFile
 
@@ -52,23 +53,44 @@ class ReceiptBook:
                     [(r.log_origin, r.log_index, r.leaf_hash, r.signature, now) for r in new],
                 )
 
-    def open_receipts(self, limit: int) -> list[Receipt]:
-        """Receipts that are not proven yet, by index."""
-        with self._file.read() as database:
-            rows = database.execute(
-                "SELECT origin, log_index, leaf_hash, signature FROM receipt WHERE state = 'open'"
-                " ORDER BY log_index LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [
-            Receipt(log_origin=row[0], log_index=row[1], leaf_hash=row[2], signature=row[3]) for row in rows
-        ]
+    def open_receipts(self, origin: str, limit: int) -> tuple[list[Receipt], list[int]]:
+        """Receipts of a log that are not proven yet, by index; and the indexes of rows that are no receipts.
 
-    def open_since(self) -> dict[float, int]:
-        """How many are not proven yet, by the time at which they were kept."""
+        Those rows are marked as damaged.
+        """
         with self._file.read() as database:
             rows = database.execute(
-                "SELECT kept_at, count(*) FROM receipt WHERE state = 'open' GROUP BY kept_at"
+                "SELECT origin, log_index, leaf_hash, signature FROM receipt"
+                " WHERE state = 'open' AND origin = ? ORDER BY log_index LIMIT ?",
+                (origin, limit),
+            ).fetchall()
+        receipts, damaged = [], []
+        for row in rows:
+            try:
+                receipts.append(
+                    Receipt(log_origin=row[0], log_index=row[1], leaf_hash=row[2], signature=row[3])
+                )
+            except (InvalidInput, TypeError, AttributeError):
+                damaged.append(tuple(row[:3]))
+        if damaged:
+            with self._file.write() as database:
+                database.executemany(f"UPDATE receipt SET state = 'damaged' WHERE {_KEY}", damaged)  # noqa: S608  our own words
+        return receipts, [int(row[1]) if isinstance(row[1], int) else -1 for row in damaged]
+
+    def foreign(self, origin: str) -> int:
+        """How many are of another log, and not proven."""
+        with self._file.read() as database:
+            row = database.execute(
+                "SELECT count(*) FROM receipt WHERE state = 'open' AND origin <> ?", (origin,)
+            ).fetchone()
+        return int(row[0])
+
+    def open_since(self, origin: str) -> dict[float, int]:
+        """How many of a log are not proven yet, by the time at which they were kept."""
+        with self._file.read() as database:
+            rows = database.execute(
+                "SELECT kept_at, count(*) FROM receipt WHERE state = 'open' AND origin = ? GROUP BY kept_at",
+                (origin,),
             ).fetchall()
         return {float(row[0]): int(row[1]) for row in rows}
 

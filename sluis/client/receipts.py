@@ -10,7 +10,7 @@ in the kit's file: that is no accusation against the broker.
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +31,8 @@ MOST = 20_000  # receipts in one run
 class Alarm:
     """Something that a person must look at; `evidence` is the file that shows it, where there is one."""
 
-    kind: str  # promise-broken, promise-overdue, log-contradicts, receipt-damaged or receipt-foreign
+    # promise-broken, promise-overdue, log-contradicts, receipt-damaged, receipt-foreign or state-damaged
+    kind: str
     message: str
     log_index: int | None = None
     evidence: Path | None = None
@@ -78,6 +79,8 @@ class ReceiptKeeper:
                     )
                 )
         except SluisError as error:
+            if error.code == "state-damaged":
+                report.alarms.append(Alarm(kind=error.code, message=error.message))
             report.trouble = error.code
         self._tell_overdue(report)
         return report
@@ -91,7 +94,7 @@ class ReceiptKeeper:
         ]
 
     async def _settle(self, report: ReceiptReport, *, wait: bool) -> None:
-        receipts = self._sound(self.book.open_receipts(MOST), report)
+        receipts = self._sound(report)
         if not receipts:
             return
         checkpoint, note = await self._checkpoint(receipts[-1].log_index + 1 if wait else 0)
@@ -99,21 +102,24 @@ class ReceiptKeeper:
         for start in range(0, len(due), PORTION):
             await self._prove(due[start : start + PORTION], checkpoint, note, report)
 
-    def _sound(self, receipts: Iterable[Receipt], report: ReceiptReport) -> list[Receipt]:
-        """Receipts of this log with a signature that holds; the others are alarms."""
+    def _sound(self, report: ReceiptReport) -> list[Receipt]:
+        """Open receipts of this log with a signature that holds; the others are alarms."""
+        receipts, spoilt = self.book.open_receipts(self._trust.origin, MOST)
+        kind = "receipt-damaged"
+        report.alarms += [Alarm(kind=kind, message=_MESSAGES[kind], log_index=index) for index in spoilt]
         sound, damaged = [], []
         for receipt in receipts:
-            if receipt.log_origin != self._trust.origin:
-                report.alarms.append(_alarm("receipt-foreign", receipt))
-                continue
             try:
                 receipt.verify(self._trust.receipt_key, log_origin=self._trust.origin)
             except NotAuthentic:
                 damaged.append(receipt)
-                report.alarms.append(_alarm("receipt-damaged", receipt))
+                report.alarms.append(_alarm(kind, receipt))
                 continue
             sound.append(receipt)
-        self.book.mark(damaged, _STATES["receipt-damaged"])
+        self.book.mark(damaged, _STATES[kind])
+        if foreign := self.book.foreign(self._trust.origin):
+            message = f"{foreign} kept receipts are of another log than the one in your sluis.toml"
+            report.alarms.append(Alarm(kind="receipt-foreign", message=message))
         return sound
 
     async def _checkpoint(self, minimum: int) -> tuple[Checkpoint, str]:
@@ -169,7 +175,7 @@ class ReceiptKeeper:
         report.alarms.append(_alarm("promise-broken", receipt, path))
 
     def _tell_overdue(self, report: ReceiptReport) -> None:
-        left = self.book.open_since()
+        left = self.book.open_since(self._trust.origin)
         report.waiting = sum(left.values())
         before = time.time() - self._promise_seconds
         overdue = sum(count for kept_at, count in left.items() if kept_at < before)
@@ -184,7 +190,6 @@ class ReceiptKeeper:
 _MESSAGES: Mapping[str, str] = {
     "promise-broken": "the broker signed a receipt for this entry, and its log does not hold it",
     "receipt-damaged": "the signature of a kept receipt does not hold: the kit's file was changed",
-    "receipt-foreign": "a kept receipt is of another log than the one in your sluis.toml",
 }
 _STATES: Mapping[str, str] = {"promise-broken": "broken", "receipt-damaged": "damaged"}
 

@@ -154,7 +154,7 @@ async def test_a_receipt_of_another_log_is_not_taken_and_not_proven(kit: Partici
     kit.take(3)
     kit.sql("receipts.sqlite", "UPDATE receipt SET origin = 'other.example/log'")
     report = await kit.settle()
-    assert kinds(report) == [("receipt-foreign", 3)]
+    assert kinds(report) == [("receipt-foreign", None)]
     assert report.proven == 0
 
 
@@ -164,6 +164,9 @@ async def test_a_receipt_of_another_log_is_not_taken_and_not_proven(kit: Partici
         "UPDATE receipt SET log_index = 4",
         "UPDATE receipt SET leaf_hash = zeroblob(32)",
         "UPDATE receipt SET signature = zeroblob(64)",
+        "UPDATE receipt SET signature = zeroblob(3)",
+        "UPDATE receipt SET leaf_hash = 'text'",
+        "UPDATE receipt SET log_index = -7",
     ],
 )
 async def test_a_changed_receipt_accuses_nobody(kit: Participant, change: str) -> None:
@@ -185,8 +188,11 @@ async def test_a_changed_memory_is_named_as_such(kit: Participant) -> None:
     kit.sql("kit.sqlite", "UPDATE checkpoint SET size = 20, root = ?", bytes(LOG.checkpoint(20).root))
     await kit.trust.signed_checkpoint()
     note = kit.book.note(ORIGIN)
+    kit.take(3)
     kit.sql("receipts.sqlite", "UPDATE note SET note = ?", note.replace("\n20\n", "\n21\n"))
     assert await code_of(kit.trust.signed_checkpoint()) == "state-damaged"
+    report = await kit.settle()
+    assert kinds(report) == [("state-damaged", None)]
     kit.sql("receipts.sqlite", "UPDATE note SET note = 'x'")
     assert await code_of(kit.trust.signed_checkpoint()) == "state-damaged"
     assert kit.evidence() == []
