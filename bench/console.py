@@ -166,7 +166,9 @@ def measure(url: str, size: int) -> dict[str, Any]:
         for name, ask in readings(store, size).items():
             ask()
             times = [timed(ask) for _ in range(TIMES)]
-            found["milliseconds"][name] = [round(statistics.median(times), 1), round(max(times), 1)]
+            found["milliseconds"][name] = [
+                round(number, 1) for number in (min(times), statistics.median(times), max(times))
+            ]
         return found
     finally:
         store.close()
@@ -194,9 +196,9 @@ def main() -> None:
     for name, value in found.items():
         if name != "milliseconds":
             print(f"{name.replace('_', ' '):40}{value:>12,}")
-    print(f"{'milliseconds':40}{'median':>12}{'slowest':>10}")
-    for name, (median, slowest) in found["milliseconds"].items():
-        print(f"{name:40}{median:>12}{slowest:>10}")
+    print(f"{'milliseconds':40}{'best':>10}{'median':>10}{'slowest':>10}")
+    for name, (best, median, slowest) in found["milliseconds"].items():
+        print(f"{name:40}{best:>10}{median:>10}{slowest:>10}")
 
 
 if __name__ == "__main__":

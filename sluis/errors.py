@@ -139,6 +139,7 @@ CODES: dict[str, CodeText] = {
     "signal-exists": CodeText(*_CONFLICT, "a signal with this id exists", "er is al een signaal met dit kenmerk"),
     "party-exists": CodeText(*_CONFLICT, "this OIN is registered already", "dit OIN is al bekend"),
     "key-exists": CodeText(*_CONFLICT, "a key exists already and is not overwritten", "er is al een sleutel; die wordt niet overschreven"),
+    "state-damaged": CodeText(*_STATE, "what this kit remembers was changed outside it", "wat deze kit onthoudt is buiten de kit om gewijzigd"),
     "wrong-state": CodeText(*_STATE, "this is not possible in the present state", "dit kan niet in de huidige toestand"),
     "approvals-missing": CodeText(*_STATE, "the change lacks the signature of an officer", "de wijziging mist de handtekening van een functionaris"),
     "clock-behind-log": CodeText(*_BUSY, "the broker's clock is behind its own log", "de klok van de broker loopt achter op het logboek"),

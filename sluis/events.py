@@ -37,6 +37,11 @@ CATALOGUE: dict[str, frozenset[str]] = {
     "storage.recovered": frozenset(),
     "adl.record": frozenset({"record"}),  # words of the rules only: sluis/decision_log.py
     "console.sign-in-failed": frozenset({"kind"}),
+    "projection.failed": frozenset({"code", "reason"}),
+    "projection.entry-lost": frozenset({"log_index"}),
+    "projection.entry-unreadable": frozenset({"log_index"}),
+    # a participant's kit
+    "receipt.alarm": frozenset({"kind", "log_index", "evidence"}),
     # an evaluator
     "evaluated": frozenset({"caller", "agreement", "recipient", "epochs", "elements", "remaining"}),
     "key.published": frozenset({"agreement", "recipient", "epoch"}),

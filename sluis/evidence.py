@@ -38,6 +38,7 @@ from sluis.policy.archive import unpack
 from sluis.policy.bundle import Bundle, read_bundle
 from sluis.policy.reading import pages
 from sluis.stored_zip import pack_zip, unpack_zip
+from sluis.tlog_policy import TlogPolicy
 from sluis.tlog_proof import TlogProof
 
 MANIFEST, CHECKPOINT, HOW_TO = "manifest.json", "checkpoint.txt", "HOW-TO-VERIFY.md"
@@ -115,10 +116,8 @@ def write_evidence(evidence: Evidence) -> bytes:
     return pack_zip(_files(evidence, _bundles(evidence)))
 
 
-def verify_evidence(
-    data: bytes, log_vkeys: Sequence[VKey], witness_vkeys: Sequence[VKey], quorum: int
-) -> VerifiedEvidence:
-    """Check a bundle under the verifier's own keys.
+def verify_evidence(data: bytes, policy: TlogPolicy) -> VerifiedEvidence:
+    """Check a bundle under the verifier's own keys of the log and the witnesses.
 
     Raises InvalidInput `malformed-encoding`, `message-too-large` for what is no bundle; NotAuthentic
     `checkpoint-wrong`, `not-witnessed`, `proof-wrong` (an entry is not in that log), `evidence-wrong` (a file is
@@ -126,11 +125,11 @@ def verify_evidence(
     """
     files = unpack_zip(data)
     evidence = _read(files)
-    checkpoint = verify_checkpoint(evidence.checkpoint, log_vkeys, witness_vkeys, quorum)
+    checkpoint = policy.verify_checkpoint(evidence.checkpoint)
     _check_keys(evidence)
     for item in evidence.entries:
         proof = TlogProof(index=item.index, hashes=item.proof, checkpoint=evidence.checkpoint)
-        proof.verify(item.entry, log_vkeys, witness_vkeys, quorum)
+        proof.verify_under(item.entry, policy)
     entries = _check_exchange(evidence)
     bundles = _bundles(evidence)
     checked = evidence.version == __version__

@@ -14,7 +14,7 @@ a fork. Every failure is NotAuthentic `log-inconsistent`; `where` and the messag
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -39,24 +39,49 @@ class VerifiedLog:
     compared: tuple[int, ...]
 
 
-class LogVerifier:
-    """Feed it entry by entry with `add`, then ask `finish`. `newest` is the verified checkpoint to reach."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """How far a verifier has come: all that it must know of the entries before, however many."""
 
-    def __init__(self, newest: Checkpoint) -> None:
+    tree: CompactRange = field(default_factory=CompactRange)
+    time: str = ""
+
+
+class LogVerifier:
+    """Feed it entry by entry with `add`, then ask `finish`. `newest` is the verified checkpoint to reach.
+
+    It may go on from the `position` of one that was interrupted. Raises NotAuthentic `log-inconsistent` when the
+    log has fewer entries than were read then.
+    """
+
+    def __init__(self, newest: Checkpoint, start: Position | None = None) -> None:
+        start = start or Position()
         self._newest = newest
         self._due: dict[int, Hash] = {}
         self._compared: list[int] = []
-        self._tree = CompactRange()
-        self._time = ""
+        self._start = start.tree.size
+        self._tree = start.tree
+        self._time = start.time
+        if newest.size < start.tree.size:
+            raise _inconsistent(
+                f"the log was cut: {start.tree.size} entries were read, now it has {newest.size}", newest.size
+            )
         self._expect(newest)
+
+    @property
+    def position(self) -> Position:
+        """How far it has come."""
+        return Position(tree=self._tree, time=self._time)
 
     def check_consistency_with(self, previous: Checkpoint) -> None:
         """Also compare with a checkpoint remembered from earlier; call before the stream passes its size.
 
+        One that the start has passed already is only held against the newest checkpoint.
         Raises NotAuthentic `log-inconsistent` at once when the two contradict each other without any entry.
         """
         check_same_history(previous, self._newest)
-        self._expect(previous)
+        if previous.size >= self._start:
+            self._expect(previous)
 
     def go_on(self, newest: Checkpoint) -> None:
         """Reach for a newer verified checkpoint; all up to the one before has been added."""
@@ -64,8 +89,8 @@ class LogVerifier:
         self._newest = newest
         self._expect(newest)
 
-    def add(self, index: int, entry: bytes, leaf: bytes) -> None:
-        """Check the next entry, as stored, with its leaf hash as stored."""
+    def add(self, index: int, entry: bytes, leaf: bytes) -> dict[str, object]:
+        """Check the next entry, as stored, with its leaf hash as stored; returns what it says."""
         due = self._tree.size
         if index > due:
             missing = f"entry {due} is" if index == due + 1 else f"entries {due} to {index - 1} are"
@@ -79,9 +104,10 @@ class LogVerifier:
             raise _inconsistent(
                 f"entry {index} does not fit its stored leaf hash: one of the two was changed", index
             )
-        self._check_document(index, entry)
+        document = self._check_document(index, entry)
         self._tree, _ = self._tree.extend([expected])
         self._compare()
+        return document
 
     def finish(self) -> VerifiedLog:
         """Insist that every checkpoint was reached. Entries beyond the newest one are not signed for yet."""
@@ -94,7 +120,7 @@ class LogVerifier:
             size=size, root=self._tree.root(), covered=self._newest.size, compared=tuple(self._compared)
         )
 
-    def _check_document(self, index: int, entry: bytes) -> None:
+    def _check_document(self, index: int, entry: bytes) -> dict[str, object]:
         try:
             document = parse_canonical(entry)
         except InvalidInput:
@@ -107,6 +133,7 @@ class LogVerifier:
         if previous is not None and not (type(previous) is int and 0 <= previous < index):
             raise _inconsistent(f"entry {index} refers to a previous entry that is not earlier", index)
         self._time = time
+        return document
 
     def _expect(self, checkpoint: Checkpoint) -> None:
         if checkpoint.size < self._tree.size:

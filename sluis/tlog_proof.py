@@ -19,6 +19,7 @@ from sluis.checkpoint import VerifiedCheckpoint, verify_checkpoint
 from sluis.errors import InvalidInput
 from sluis.merkle import HASH_SIZE, MAX_PROOF, Hash, leaf_hash, verify_inclusion
 from sluis.note import MAX_NUMBER, Note, VKey, check_text, decode_base64, encode_base64, parse_decimal
+from sluis.tlog_policy import TlogPolicy
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
 
@@ -78,7 +79,13 @@ class TlogProof:
 
         Raises NotAuthentic `proof-wrong`, `checkpoint-wrong` or `not-witnessed`.
         """
-        verified = verify_checkpoint(self.checkpoint, log_vkeys, witness_vkeys, quorum)
+        return self._includes(entry, verify_checkpoint(self.checkpoint, log_vkeys, witness_vkeys, quorum))
+
+    def verify_under(self, entry: bytes, policy: TlogPolicy) -> VerifiedCheckpoint:
+        """Check the same under a policy of logs and witnesses."""
+        return self._includes(entry, policy.verify_checkpoint(self.checkpoint))
+
+    def _includes(self, entry: bytes, verified: VerifiedCheckpoint) -> VerifiedCheckpoint:
         tree = verified.checkpoint
         verify_inclusion(leaf_hash(entry), self.index, tree.size, self.hashes, tree.root)
         return verified

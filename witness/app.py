@@ -6,6 +6,7 @@
                               409 old is not the newest size: its size as text/x.tlog.size; or another root
                               413 body over 64 KiB             422 the log did not prove that it only grew
                               408, 503 try again
+    GET /checkpoint?origin=   the newest checkpoint that it cosigned; of our own making: C2SP leaves it open
     GET /healthz              200 when the state file answers
 
 It needs no account, no entry and no secret of the log, so anybody may run one. It cosigns whole trees only;
@@ -27,7 +28,7 @@ from sluis.checkpoint import Checkpoint, verify_log_signature
 from sluis.checkpoint_signers import CheckpointSigner, cosign
 from sluis.errors import InvalidInput, NotAuthentic, SluisError
 from sluis.merkle import verify_consistency
-from sluis.note import VKey
+from sluis.note import Note, NoteSignature, VKey
 from sluis.tlog_witness import MAX_BODY, PATH, SIZE_TYPE, AddCheckpoint, format_cosignatures
 from witness.state import Cosigned, WitnessState
 
@@ -96,6 +97,24 @@ class Witness:
             return _refuse(503, error.message)
         return _refuse(200, "ok")
 
+    def newest(self, origin: str) -> Answer:
+        """Show the newest checkpoint that was cosigned of a log, with our cosignatures."""
+        if origin not in self._origins:
+            return _refuse(404, "this witness does not know the log")
+        try:
+            note = self._state.note(origin)
+        except SluisError as error:
+            log.error("witness.unavailable", origin=origin, code=error.code)
+            return _refuse(503, error.message)
+        if not note:
+            return _refuse(404, "no checkpoint of this log was cosigned yet")
+        return Answer(status=200, body=note.encode())
+
+    def _note(self, note: Note, signatures: Sequence[NoteSignature]) -> str:
+        """The checkpoint with the signatures of the log's known keys and ours, and of nobody else."""
+        lines = [line for vkey in self._logs for line in vkey.signatures_in(note)]
+        return Note(text=note.text, signatures=(*lines, *signatures)).format()
+
     def _consider(self, request: AddCheckpoint, checkpoint: Checkpoint) -> Answer:
         if request.old_size > checkpoint.size:
             return _refuse(400, "the old size is above the checkpoint's")
@@ -121,9 +140,10 @@ class Witness:
             return _refuse(422, error.message)
         # Taken before the state changes: at this second no larger tree had been cosigned.
         timestamp = int(self._clock())
-        if not self._state.advance(checkpoint, newest):
-            return _size(self._state.newest(checkpoint.origin))
         signatures = cosign(checkpoint, self._signers, timestamp)
+        # Nothing was signed as long as nobody has seen it: the state comes first.
+        if not self._state.advance(checkpoint, newest, self._note(request.note, signatures)):
+            return _size(self._state.newest(checkpoint.origin))
         log.info("checkpoint.cosigned", origin=checkpoint.origin, old=newest.size, size=checkpoint.size)
         return Answer(status=200, body=format_cosignatures(signatures))
 
@@ -166,8 +186,12 @@ def make_app(witness: Witness) -> Starlette:
     async def healthz(request: Request) -> Response:
         return _response(await asyncio.to_thread(witness.ready))
 
+    async def checkpoint(request: Request) -> Response:
+        return _response(await asyncio.to_thread(witness.newest, request.query_params.get("origin", "")))
+
     return Starlette(
         routes=[
+            Route("/checkpoint", checkpoint, methods=["GET"]),
             Route(f"/{PATH}", add_checkpoint, methods=["POST"]),
             Route("/healthz", healthz, methods=["GET"]),
         ]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What a witness remembers: for each log the newest checkpoint that it cosigned, and nothing else.
 
+Size and root decide; the signed note beside them is for whoever asks what was cosigned.
+
 One SQLite row per origin, written to disk before the cosignature leaves (WAL, synchronous=FULL). `advance` is
 one compare-and-set: it succeeds only from the state against which consistency was checked, so that of two
 requests at once, in any number of threads or processes, the slower one loses and nothing rolls back.
@@ -20,7 +22,11 @@ CREATE TABLE IF NOT EXISTS cosigned (
     origin TEXT PRIMARY KEY,
     size INTEGER NOT NULL CHECK (size >= 0),
     root BLOB NOT NULL CHECK (length(root) = 32)
-) STRICT, WITHOUT ROWID
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cosigned_note (
+    origin TEXT PRIMARY KEY,
+    note TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -53,8 +59,17 @@ class WitnessState:
             raise Unavailable("storage-unavailable", "the witness's state file is damaged")
         return Cosigned(size=size, root=Hash(root))
 
-    def advance(self, checkpoint: Checkpoint, expected: Cosigned) -> bool:
-        """Record a checkpoint, durably, if the log's state is still `expected`; says whether it was."""
+    def note(self, origin: str) -> str:
+        """Return the newest cosigned checkpoint as it was signed; empty when there is none."""
+        with self._file.read() as connection:
+            row = connection.execute("SELECT note FROM cosigned_note WHERE origin = ?", (origin,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def advance(self, checkpoint: Checkpoint, expected: Cosigned, note: str = "") -> bool:
+        """Record a checkpoint, durably, if the log's state is still `expected`; says whether it was.
+
+        `note` is what `note` gives back: the checkpoint with the log's and our signatures.
+        """
         new = (checkpoint.size, checkpoint.root)
         with self._file.write() as connection:
             done = connection.execute(
@@ -66,6 +81,10 @@ class WitnessState:
                     "INSERT INTO cosigned (size, root, origin) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                     (*new, checkpoint.origin),
                 ).rowcount
+            if done:
+                connection.execute(
+                    "INSERT OR REPLACE INTO cosigned_note VALUES (?, ?)", (checkpoint.origin, note)
+                )
         return done == 1
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ from sluis.errors import NotFound, SluisError
 log = structlog.get_logger("broker.projection")
 
 LOCK = "projection"
-PORTION = 500
+PORTION = 250  # the log's writer waits for no more than this, on SQLite
 UNKNOWN = "?"
 
 # The category of a field under the rules with a digest.
@@ -105,7 +105,7 @@ def project(
             log.error("projection.entry-lost", log_index=index)
             continue
         (taken if at in taken else moved)[at] = replace(
-            signal, shape=replace(signal.shape, acknowledged="yes")
+            signal, shape=_known(replace(signal.shape, acknowledged="yes"))
         )
         taken[index] = _row(index, entry, _confirmation(signal.shape, entry))
     counter = _Counts()
@@ -140,7 +140,7 @@ def shape_of(entry: Mapping[str, Any], category_of: CategoryOf) -> Shape:
     released, rules, reasons = entry["released"], entry["rules"], entry["reasons"]
     # A refused release has the outcome `refused`, so these two were put into a mailbox.
     delivered = entry.get("outcome") in ("mailbox", "released")
-    return Shape(
+    shape = Shape(
         **{name: entry[name] for name in ("operation", "sender", "recipient", "agreement", "kind")},
         purpose=entry["purpose"],
         policy=entry["policy"],
@@ -153,6 +153,13 @@ def shape_of(entry: Mapping[str, Any], category_of: CategoryOf) -> Shape:
         articles=tuple(sorted({article for rule in rules for article in rule["basis"]})),
         categories=tuple(sorted({category_of(entry["policy"], name) for name in released})),
     )
+    return _known(shape)
+
+
+@lru_cache(maxsize=20_000)
+def _known(shape: Shape) -> Shape:
+    """The first that was equal, whose number is worked out already."""
+    return shape
 
 
 def _result(entry: Mapping[str, Any]) -> str:
@@ -163,7 +170,7 @@ def _result(entry: Mapping[str, Any]) -> str:
 
 def _confirmation(signal: Shape, entry: Mapping[str, Any]) -> Shape:
     """A confirmation is between the parties of its signal; it decided nothing."""
-    return replace(
+    shape = replace(
         signal,
         operation=ACKNOWLEDGE,
         **dict.fromkeys(("result", "rule", "reason", "policy", "delivery", "acknowledged"), ""),
@@ -171,6 +178,7 @@ def _confirmation(signal: Shape, entry: Mapping[str, Any]) -> Shape:
         articles=(),
         categories=(),
     )
+    return _known(shape)
 
 
 def _row(index: int, entry: Mapping[str, Any], shape: Shape) -> ExchangeRow:

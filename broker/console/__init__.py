@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What the broker says over HTTP: the AuthZEN decision point."""
+"""What the broker says over HTTP: the AuthZEN decision point, and the log as tiles."""

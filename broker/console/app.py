@@ -6,7 +6,7 @@ are those of docs/errors.md; the message never holds a value of the request.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
 import structlog
@@ -30,8 +30,8 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 Evaluate: TypeAlias = Callable[[bytes, str | None], dict[str, Any]]
 
 
-def make_app(point: DecisionPoint) -> Starlette:
-    """Return the application."""
+def make_app(point: DecisionPoint, more: Sequence[Route] = ()) -> Starlette:
+    """Return the application: the decision point, and `more` pages."""
 
     async def metadata(request: Request) -> Response:
         return _json(request, 200, point.metadata())
@@ -39,9 +39,10 @@ def make_app(point: DecisionPoint) -> Starlette:
     turns = asyncio.Semaphore(MAX_THREADS)
     app = Starlette(
         routes=[
-            Route(EVALUATION, _guarded(_evaluate(point.evaluation, turns)), methods=["POST"]),
-            Route(EVALUATIONS, _guarded(_evaluate(point.evaluations, turns)), methods=["POST"]),
-            Route(METADATA, _guarded(metadata), methods=["GET"]),
+            Route(EVALUATION, guarded(_evaluate(point.evaluation, turns)), methods=["POST"]),
+            Route(EVALUATIONS, guarded(_evaluate(point.evaluations, turns)), methods=["POST"]),
+            Route(METADATA, guarded(metadata), methods=["GET"]),
+            *more,
         ],
         exception_handlers={HTTPException: _no_such_page},
     )
@@ -64,8 +65,10 @@ def _evaluate(evaluate: Evaluate, turns: asyncio.Semaphore) -> Handler:
     return handler
 
 
-def _guarded(handler: Handler) -> Handler:
-    async def guarded(request: Request) -> Response:
+def guarded(handler: Handler) -> Handler:
+    """Let a page's errors become answers in JSON with a code."""
+
+    async def answer(request: Request) -> Response:
         try:
             return await handler(request)
         except SluisError as error:
@@ -75,7 +78,7 @@ def _guarded(handler: Handler) -> Handler:
             log.exception("call.defect", method=request.url.path, kind=type(error).__name__)
             return _refuse(request, Defect("defect"))
 
-    return guarded
+    return answer
 
 
 async def _read(request: Request) -> bytes:

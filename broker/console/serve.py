@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from broker.console.peer import PeerProtocol
 from sluis.errors import InvalidInput
 
 MAX_CONNECTIONS = 200
@@ -54,6 +55,8 @@ class Console:
             access_log=False,
             server_header=False,
             proxy_headers=False,  # whoever connects could name another address
+            http=PeerProtocol,
+            ws="none",
             lifespan="off",
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=max(1, int(grace)),

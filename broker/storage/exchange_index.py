@@ -5,6 +5,7 @@ Shapes never change and only more of them come, so they are kept in memory and r
 ended. A choice is made among them; the database then counts or finds rows by the numbers of those that are left.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
@@ -37,7 +38,10 @@ from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
 from broker.storage.shapes import Shapes
 
 MAX_ROWS = 200
+GLANCE = 20  # so many times the rows wanted are looked through first: most choices are common
 MANY = 200  # from here on, asking for all shapes is quicker than naming them
+
+KEPT = 32  # choices in memory
 
 K = TypeVar("K")
 
@@ -53,6 +57,9 @@ class SqlExchangeIndex:
         self._shapes = Shapes()
         self._read = _Reads(queries)
         self._insert = _Inserts(engines)
+        self._lock = threading.Lock()
+        self._seen_of: Mapping[int, Shape] = {}
+        self._kept: dict[object, Mapping[int, Shape]] = {}
 
     # the follower's side
 
@@ -99,6 +106,10 @@ class SqlExchangeIndex:
             shapes = self._seen(connection, sight, chosen)
             low, high = self._bounds(connection, days)
             high = min(high, MAX_INTEGER if before_index is None else before_index)
+            glance = {"low": low, "high": high, "limit": GLANCE * limit}
+            near = [row for row in connection.execute(self._read.downwards, glance) if row.shape_id in shapes]
+            if len(near) >= limit:
+                return self._dressed(connection, near[:limit])
             newest = self._newest(connection, shapes.keys(), low, high)
             # Of the shapes with the newest rows, as many as there are rows to find: others cannot have one.
             first = sorted(newest, key=newest.__getitem__, reverse=True)[:limit]
@@ -169,12 +180,26 @@ class SqlExchangeIndex:
         row = self.rows_at([log_index]).get(log_index)
         return row if row is not None and sight.covers(row.shape) else None
 
-    def _seen(self, connection: Connection, sight: Sight, chosen: Filter) -> dict[int, Shape]:
-        return {
-            shape_id: shape
-            for shape_id, shape in self._shapes.known(connection).items()
-            if shape.operation != ACKNOWLEDGE and sight.covers(shape) and not chosen.misses(shape)
-        }
+    def _seen(self, connection: Connection, sight: Sight, chosen: Filter) -> Mapping[int, Shape]:
+        """The shapes of a choice; kept until there is a new shape, since a page asks for the same ones often."""
+        known = self._shapes.known(connection)
+        key = (sight, chosen.key)
+        with self._lock:
+            if self._seen_of is not known:
+                self._seen_of, self._kept = known, {}
+            found = self._kept.get(key)
+        if found is None:
+            found = {
+                shape_id: shape
+                for shape_id, shape in known.items()
+                if shape.operation != ACKNOWLEDGE and sight.covers(shape) and not chosen.misses(shape)
+            }
+            with self._lock:
+                if self._seen_of is known:
+                    if len(self._kept) >= KEPT:
+                        self._kept.clear()
+                    self._kept[key] = found
+        return found
 
     def _counted(self, sight: Sight, chosen: Filter, days: Days | None) -> Iterator[tuple[Shape, int]]:
         sums: Counter[int] = Counter()
@@ -247,6 +272,12 @@ class _Reads:
         bucket = cube.bucket.between(bindparam("low"), bindparam("high"))
         self.position: Rows = select(TABLES["projection"].c.position)
         self.at: Rows = select(*columns).where(queries.among(row.log_index))
+        self.downwards: Rows = (
+            select(*columns)
+            .where(row.log_index >= bindparam("low"), row.log_index < bindparam("high"))
+            .order_by(row.log_index.desc())
+            .limit(bindparam("limit"))
+        )
         self.exchange: Rows = (
             select(*columns)
             .where(row.exchange == bindparam("exchange"), text("exchange <> ''"))

@@ -281,6 +281,13 @@ class Store(Protocol):
         """The hash of a complete subtree; level 0 is a leaf. Raises NotFound `not-found`."""
         ...
 
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """The first `width` (1 to 256) hashes of a tile, as C2SP tlog-tiles has them, one after the other.
+
+        Reads at most 256 rows, whatever the size of the log. Raises NotFound `not-found`.
+        """
+        ...
+
     def add_checkpoint(self, size: int, note: str, signed_at_ms: int) -> None: ...
     def checkpoint(self, minimum_size: int = 0) -> str | None:
         """The newest checkpoint (0), or the smallest of at least that size."""

@@ -116,18 +116,23 @@ class Filter:
     """
 
     chosen: Mapping[str, Collection[str]] = field(default_factory=dict)
+    _sets: tuple[tuple[str, frozenset[str]], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if strange := self.chosen.keys() - FACETS.keys():
             raise InvalidInput("malformed-request", "there is no such facet", where=min(strange))
 
+        sets = {facet: frozenset(values) for facet, values in self.chosen.items() if values}
+        object.__setattr__(self, "_sets", tuple(sorted(sets.items(), key=lambda item: item[0])))
+
+    @property
+    def key(self) -> object:
+        """The same for filters that choose the same."""
+        return self._sets
+
     def misses(self, shape: Shape) -> list[str]:
         """The facets of the choice that the shape does not meet."""
-        return [
-            facet
-            for facet, values in self.chosen.items()
-            if values and not any(value in values for value in shape.values(facet))
-        ]
+        return [facet for facet, values in self._sets if values.isdisjoint(shape.values(facet))]
 
 
 EVERY = Filter()

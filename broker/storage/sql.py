@@ -109,6 +109,14 @@ class SqlStore:
         with session(self._engines.reader) as connection:
             return self._tiles.read(connection, level, index)
 
+    def tile(self, level: int, index: int, width: int) -> bytes:
+        """The first `width` hashes of a tile (C2SP tlog-tiles). Raises NotFound `not-found`."""
+        found = self._tiles.remembered_tile(level, index, width)
+        if found is not None:
+            return found
+        with session(self._engines.reader) as connection:
+            return self._tiles.read_tile(connection, level, index, width)
+
     def add_checkpoint(self, size: int, note: str, signed_at_ms: int) -> None:
         """Keep a checkpoint, in place of one of the same size."""
         values = {"size": size, "note": note, "signed_at_ms": signed_at_ms}

@@ -22,6 +22,7 @@ HEIGHT = 8
 WIDTH = 1 << HEIGHT
 HASH_BYTES = 32
 _REMEMBERED = 512  # tiles of 8 KB
+_NOT_YET = "this part of the log is not there yet"
 
 TileRow = tuple[int, int, bytes, bytes]
 
@@ -86,19 +87,36 @@ class TileCache:
         with self._lock:
             return self._root_in(self._tiles.get(_place(level, index)[:2], b""), level, index)
 
+    def remembered_tile(self, level: int, index: int, width: int) -> bytes | None:
+        """Give the first `width` hashes of a tile when they can be told without the database."""
+        with self._lock:
+            tile = self._tiles.get((level, index), b"")
+        return tile[: width * HASH_BYTES] if len(tile) >= width * HASH_BYTES else None
+
     def read(self, connection: Connection, level: int, index: int) -> Hash:
         """Give the hash of a subtree. Raises NotFound `not-found` when it is not complete, Unavailable."""
         tile_level, tile_index, _, _ = _place(level, index)
-        tile = self._load(connection, tile_level, tile_index)
+        found = self._root_in(self._remember(connection, tile_level, tile_index), level, index)
+        if found is None:
+            raise NotFound("not-found", _NOT_YET)
+        return found
+
+    def read_tile(self, connection: Connection, level: int, index: int, width: int) -> bytes:
+        """Give the first `width` hashes of a tile. Raises NotFound `not-found`, Unavailable."""
+        _place(level * HEIGHT, (index + 1) * WIDTH - 1)
+        tile = self._remember(connection, level, index)
+        if len(tile) < width * HASH_BYTES:
+            raise NotFound("not-found", _NOT_YET)
+        return tile[: width * HASH_BYTES]
+
+    def _remember(self, connection: Connection, level: int, index: int) -> bytes:
+        tile = self._load(connection, level, index)
         with self._lock:
-            self._tiles[tile_level, tile_index] = tile
-            self._tiles.move_to_end((tile_level, tile_index))
+            self._tiles[level, index] = tile
+            self._tiles.move_to_end((level, index))
             while len(self._tiles) > self._limit:
                 self._tiles.popitem(last=False)
-        found = self._root_in(tile, level, index)
-        if found is None:
-            raise NotFound("not-found", "this part of the log is not there yet")
-        return found
+        return tile
 
     def _load(self, connection: Connection, level: int, index: int) -> bytes:
         with storage_errors():

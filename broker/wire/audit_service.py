@@ -7,13 +7,11 @@ receipts. Entries tell who exchanged with whom; they are for the roles below, an
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
-from broker.admission import Admitted, admit
 from broker.exchange import Desk
-from broker.step import Needs, Step
+from broker.reading import READERS, ReadExchange, ReadLog
 from broker.storage.port import LogRow, Store
 from broker.storage.projected import Sight
 from broker.wire.portions import portions
@@ -23,7 +21,6 @@ from sluis.rpc.caller import Caller
 from sluis.rpc.server import streaming, unary
 from sluis.v1 import audit_pb2, audit_pb2_grpc
 
-READERS = ("privacy-officer",)
 FRAME = 500
 FOLLOW_SECONDS = 5.0
 
@@ -75,7 +72,7 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         end = request.end or size
         if not request.start <= end <= size:
             raise InvalidInput("malformed-request", "0 <= start <= end <= size of the log", where="start")
-        await self._desk.committer.submit(_ReadLog(reader, {"first": request.start, "end": end}))
+        await self._desk.committer.submit(ReadLog(reader, request.start, end))
         for start in range(request.start, end, FRAME):
             rows = await asyncio.to_thread(self._rows, start, min(start + FRAME, end))
             entries = [
@@ -99,7 +96,7 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         if not found:
             raise NotFound("not-found", "there is no such exchange for this caller", where="exchange")
         # Logged under the id that was found: what a caller writes does not come into the log.
-        await self._desk.committer.submit(_ReadLog(reader, {"exchange": found[0].exchange}))
+        await self._desk.committer.submit(ReadExchange(reader, found[0].exchange))
         rows = await asyncio.to_thread(lambda: [self._store.log_row(item.log_index) for item in found])
         entries = [
             audit_pb2.LogEntry(log_index=row.log_index, entry=row.entry, leaf_hash=row.leaf_hash)
@@ -129,16 +126,3 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         if not 0 < first <= second <= self._store.head().tree.size:
             raise InvalidInput("malformed-request", "0 < first <= second <= size of the log is due")
         return list(consistency_proof(first, second, self._store.node))
-
-
-@dataclass(frozen=True, slots=True)
-class _ReadLog:
-    reader: Admitted
-    what: Mapping[str, object]
-
-    def needs(self) -> Needs:
-        return Needs(parties=frozenset({self.reader.oin}))
-
-    def settle(self, step: Step) -> None:
-        admit(step, self.reader)
-        step.log({"operation": "log.read", "reader": self.reader.oin, **self.what})

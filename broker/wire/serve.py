@@ -22,6 +22,7 @@ from broker.console.door import FROM_PROVIDER, make_console
 from broker.console.oidc import IdentityProvider
 from broker.console.serve import Console
 from broker.console.site import ConsoleParts
+from broker.console.tiles import LogFiles
 from broker.keys import BrokerKeys
 from broker.policy.active import install
 from broker.settings import BrokerSettings, WitnessSettings
@@ -123,9 +124,10 @@ def _decision_point(settings: BrokerSettings, broker: Broker, tls: TlsFiles) -> 
         url=settings.http_url or f"https://{settings.http_listen}",
         origin=settings.origin,
     )
+    files = LogFiles(settings.origin, broker.store, broker.desk.directory, broker.desk.committer, utc_now)
     return [
         Console(
-            make_app(point),
+            make_app(point, files.routes()),
             settings.http_listen,
             certificate=tls.certificate,
             key=tls.key,

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""`sluis audit verify|show|prove|check`: recompute the log, read an entry, make and check a proof to take away."""
+"""`sluis audit verify|show|prove|check|policy`: recompute the log, read an entry, prove it, say whom you trust."""
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sluis.canonical import parse_canonical
-from sluis.checkpoint import LOG_TYPES, WITNESS_TYPES, parse_vkeys
 from sluis.cli.audit_evidence import verify_bundle
 from sluis.cli.output import print_json, progress_bar, say
 from sluis.client import Kit, KitSettings
@@ -35,6 +35,9 @@ def verify(
     ] = None,
     config: Config = TOML,
     as_data: Json = False,
+    resume: Annotated[
+        bool, typer.Option("--resume/--from-start", help="Go on with a run that was interrupted, if any.")
+    ] = True,
 ) -> None:
     """Recompute every entry, the tree, the checkpoint and its cosignatures (for privacy officers).
 
@@ -54,10 +57,14 @@ def verify(
                     progress(done - seen[0])
                     seen[0] = done
 
-                report = await kit.auditor.verify(progress=step)
+                if not resume:
+                    kit.auditor.start_again()
+                report = await kit.auditor.verify(progress=step, resume=True)
         log = report.log
         if log is None or report.checkpoint is None:
             return
+        if report.resumed_at:
+            say(f"went on after {report.resumed_at} entries that an interrupted run had read")
         say(f"the log is intact: {log.size} entries recomputed, root {report.checkpoint.root.hex()}")
         say(f"checkpoint signed by the log and cosigned by {', '.join(report.cosigners)}")
         if as_data:
@@ -66,6 +73,7 @@ def verify(
                     "size": log.size,
                     "root": report.checkpoint.root.hex(),
                     "verified": True,
+                    "resumed_at": report.resumed_at,
                     "cosigners": list(report.cosigners),
                     "operations": dict(report.operations),
                     "decisions": dict(report.decisions),
@@ -124,14 +132,38 @@ def check(
     except (OSError, UnicodeDecodeError):
         raise NotFound("file-not-found", where=str(proof)) from None
     parsed = TlogProof.parse(text)
-    verified = parsed.verify(
-        parsed.extra,
-        parse_vkeys(settings.log_vkeys, LOG_TYPES),
-        parse_vkeys(settings.witness_vkeys, WITNESS_TYPES),
-        settings.quorum,
-    )
+    verified = parsed.verify_under(parsed.extra, settings.trusted_log())
     say(
         f"entry {parsed.index} is in the log {verified.checkpoint.origin} of {verified.checkpoint.size} entries, "
         f"cosigned by {', '.join(verified.cosigners)}"
     )
     print_json(parse_canonical(parsed.extra))
+
+
+@app.command("policy")
+def log_policy(config: Config = TOML, as_data: Json = False) -> None:
+    """Print which log and witnesses your sluis.toml trusts, as a policy file (C2SP tlog-policy)."""
+    policy = KitSettings.load(config).trusted_log()
+    if not as_data:
+        sys.stdout.buffer.write(policy.format())
+        sys.stdout.buffer.flush()
+        return
+    print_json(
+        {
+            "logs": [str(vkey) for vkey in policy.log_vkeys],
+            "witnesses": {_shown(known.name): str(known.vkey) for known in policy.witnesses},
+            "groups": {
+                _shown(group.name): {
+                    "threshold": group.threshold,
+                    "members": [_shown(name) for name in group.members],
+                }
+                for group in policy.groups
+            },
+            "quorum": _shown(policy.quorum),
+        }
+    )
+
+
+def _shown(name: str) -> str:
+    """A name may be any bytes; what is no UTF-8 cannot be written as JSON."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

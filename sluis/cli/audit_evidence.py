@@ -15,6 +15,7 @@ from sluis.client.evidence import gather_evidence
 from sluis.errors import InvalidInput, NotFound
 from sluis.evidence import VerifiedEvidence, verify_evidence
 from sluis.stored_zip import MAX_BYTES
+from sluis.tlog_policy import TlogPolicy
 
 app = typer.Typer()
 
@@ -43,14 +44,15 @@ def verify_bundle(
     file: Path, config: Path, log_keys: Sequence[str], witness_keys: Sequence[str], quorum: int | None
 ) -> None:
     """Check a bundle under the keys given, or without any, under those of a sluis.toml; print what it holds."""
-    if not log_keys:
-        if witness_keys or quorum is not None:
-            raise InvalidInput("malformed-request", "give the log's key too", where="--log-vkey")
-        settings = KitSettings.load(config)
-        log_keys, witness_keys, quorum = settings.log_vkeys, settings.witness_vkeys, settings.quorum
-    logs, witnesses = parse_vkeys(log_keys, LOG_TYPES), parse_vkeys(witness_keys, WITNESS_TYPES)
-    due = len({vkey.name for vkey in witnesses}) if quorum is None else quorum
-    found = verify_evidence(_read(file), logs, witnesses, due)
+    if log_keys:
+        logs, witnesses = parse_vkeys(log_keys, LOG_TYPES), parse_vkeys(witness_keys, WITNESS_TYPES)
+        due = len({vkey.name for vkey in witnesses}) if quorum is None else quorum
+        policy = TlogPolicy.of(logs, witnesses, due)
+    elif witness_keys or quorum is not None:
+        raise InvalidInput("malformed-request", "give the log's key too", where="--log-vkey")
+    else:
+        policy = KitSettings.load(config).trusted_log()
+    found = verify_evidence(_read(file), policy)
     _tell(found)
 
 

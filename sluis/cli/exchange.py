@@ -20,7 +20,8 @@ from adapters.foundation import certification_bodies, load_registers, pass_on
 from adapters.json_lines import as_json, keep_in
 from adapters.labour_inspectorate import push_fines
 from adapters.table import ParsedFile
-from sluis.cli.output import EXIT_DENIED, EXIT_FAILED, print_json, progress_bar, say
+from sluis.cli.audit_receipts import check_receipts
+from sluis.cli.output import EXIT_DENIED, EXIT_FAILED, EXIT_VERIFICATION, print_json, progress_bar, say
 from sluis.client import Kit, KitSettings
 from sluis.client.receiver import Keep, ReceivedSignal
 from sluis.identifiers import Oin
@@ -91,6 +92,7 @@ def push(
         async with Kit.open(KitSettings.load(config)) as kit:
             with progress_bar("push", len(file.accepted)) as progress:
                 report = await push_fines(kit, file, Oin.parse(to), ask_first=asking, progress=progress)
+            alarm = await check_receipts(kit)
         for group in report.left_out[:MOST_SHOWN]:
             say(f"{group.count} not offered, since the broker would refuse: {group.english}")
             for missing in group.missing:
@@ -114,7 +116,7 @@ def push(
             "denied": report.denied,
             "errors": report.errors,
         }
-        _finish(data, as_data, EXIT_FAILED if report.errors else 0)
+        _finish(data, as_data, EXIT_FAILED if report.errors else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -140,12 +142,13 @@ def receive(
         async with Kit.open(KitSettings.load(config)) as kit:
             keep = await _passing_on(kit, out, firms) if pass_on_with else keep_in(out)
             report = await kit.receiver.receive(keep, follow=follow)
+            alarm = await check_receipts(kit)
         refused = [asdict(item) for item in report.refused or []]
         say(f"{report.delivered} new, {report.repeated} seen before, {len(refused)} refused")
         for item in refused[:MOST_SHOWN]:
             say(f"log index {item['log_index']}: {item['message']} [{item['code']}]")
         data = {"delivered": report.delivered, "repeated": report.repeated, "refused": refused}
-        _finish(data, as_data, EXIT_FAILED if refused else 0)
+        _finish(data, as_data, EXIT_FAILED if refused else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -168,6 +171,7 @@ def match(
         async with Kit.open(KitSettings.load(config)) as kit:
             with progress_bar("pseudonymise", len(firms)) as progress:
                 report = await ask(kit, [f.establishment for f in firms], keep_in(out), progress=progress)
+            alarm = await check_receipts(kit)
         say(f"asked {report.asked}: {len(report.hits)} hits, {report.misses} misses")
         data = {
             "asked": report.asked,
@@ -177,7 +181,7 @@ def match(
                 for subject, signals in report.hits.items()
             ],
         }
-        _finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0)
+        _finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -219,8 +223,10 @@ def _tell_problems(path: Path, file: ParsedFile[Any]) -> None:
     )
 
 
-def _finish(report: object, as_data: bool, code: int) -> None:
+def _finish(report: object, as_data: bool, code: int, *, alarm: bool = False) -> None:
     if as_data:
         print_json(report)
+    if alarm:
+        sys.exit(EXIT_VERIFICATION)
     if code:
         sys.exit(code)

@@ -15,25 +15,25 @@ async def gather_evidence(exchange: str, connections: Connections, trust: Trust)
     Raises NotFound for an exchange that is not there or not the caller's; NotAuthentic for what does not hold.
     """
     data = write_evidence(await _evidence(exchange, connections, trust))
-    verify_evidence(data, trust.log_vkeys, trust.witness_vkeys, trust.quorum)
+    verify_evidence(data, trust.policy)
     return data
 
 
 async def _evidence(exchange: str, connections: Connections, trust: Trust) -> Evidence:
     request = audit_pb2.GetExchangeRequest(exchange=exchange)
     answer = await connections.patiently(lambda: connections.audit.GetExchange(request, timeout=30))
-    size, text = await trust.checkpoint_text(1 + max(row.log_index for row in answer.entries))
+    checkpoint, text = await trust.checkpoint_text(1 + max(row.log_index for row in answer.entries))
     entries = [
         ProvenEntry(
             index=row.log_index,
             entry=row.entry,
-            proof=tuple(await trust.inclusion(row.log_index, size.size)),
+            proof=tuple(await trust.inclusion(row.log_index, checkpoint.size)),
         )
         for row in answer.entries
     ]
     digests = {digest for row in answer.entries if (digest := json.loads(row.entry).get("policy"))}
     rules = {digest: await _archive(digest, connections) for digest in sorted(digests)}
-    return make_evidence(entries, text, trust.log_vkeys, trust.witness_vkeys, rules)
+    return make_evidence(entries, text, trust.policy.log_vkeys, trust.policy.witness_vkeys, rules)
 
 
 async def _archive(digest: str, connections: Connections) -> bytes:

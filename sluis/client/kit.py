@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from sluis.client.auditor import Auditor
 from sluis.client.connection import Connections
@@ -13,6 +14,8 @@ from sluis.client.inbox import Inbox
 from sluis.client.matcher import Matcher
 from sluis.client.outbox import Outbox
 from sluis.client.pseudonymiser import Pseudonymiser
+from sluis.client.receipt_book import ReceiptBook
+from sluis.client.receipts import ReceiptKeeper
 from sluis.client.receiver import Receiver
 from sluis.client.registrar import Registrar
 from sluis.client.sender import Draft, Sender
@@ -42,26 +45,26 @@ class Kit:
     matcher: Matcher
     registrar: Registrar
     auditor: Auditor
+    receipts: ReceiptKeeper
 
     @classmethod
     @asynccontextmanager
     async def open(cls, settings: KitSettings) -> AsyncIterator["Kit"]:
         """Read keys and state, open connections. Raises SluisError when something is missing or weak."""
         folder = KeyFolder(path=settings.keys)
-        keys = folder.load()
-        _check_own_certificate(folder, datetime.now(UTC))
+        keys = _own_keys(folder)
         oin = Oin.parse(settings.oin)
         bundle = load_bundle(settings.policies or default_directory())
-        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        files = settings.state
+        files = _state_folder(settings)
         with ExitStack() as stack:
             state = stack.enter_context(closing(KitState(files / "kit.sqlite")))
             outbox = stack.enter_context(closing(Outbox(files / "outbox.sqlite", keys.cache)))
             inbox = stack.enter_context(closing(Inbox(files / "inbox.sqlite")))
+            book = stack.enter_context(closing(ReceiptBook(files)))
             cache = stack.enter_context(closing(PseudonymCache(files / "pseudonyms.sqlite", keys.cache)))
             connections = Connections(settings)
             try:
-                trust = Trust(settings, connections, state, folder.roots(), _now)
+                trust = Trust(settings, connections, state, folder.roots(), _now, book)
                 pseudonymiser = Pseudonymiser(connections, trust, state, cache, _today)
                 receiver = Receiver(
                     oin=oin, keys=keys, connections=connections, trust=trust, inbox=inbox, bundle=bundle
@@ -85,7 +88,8 @@ class Kit:
                         bundle=bundle,
                     ),
                     receiver=receiver,
-                    auditor=Auditor(connections, trust),
+                    auditor=Auditor(connections, trust, state),
+                    receipts=ReceiptKeeper(book, trust, settings),
                     matcher=Matcher(
                         oin=oin,
                         agreement=settings.agreement,
@@ -113,6 +117,17 @@ class Kit:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _own_keys(folder: KeyFolder) -> ParticipantKeys:
+    keys = folder.load()
+    _check_own_certificate(folder, _now())
+    return keys
+
+
+def _state_folder(settings: KitSettings) -> Path:
+    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return settings.state
 
 
 def _check_own_certificate(folder: KeyFolder, now: datetime) -> None:

@@ -132,6 +132,7 @@ class Matcher:
 
     def _check(self, answer: exchange_pb2.MatchAnswer) -> None:
         self._trust.check_receipt(answer.receipt, answer.entry)
+        self._trust.keep_receipts()
         if answer.decision.effect != envelope_pb2.EFFECT_PERMIT:
             reason = answer.decision.reasons[0].code if answer.decision.reasons else "NO_RULE"
             raise NotPermitted("not-your-role", f"the question was denied: {reason}")

@@ -129,6 +129,7 @@ class Receiver:
             held.append(signal)
             if self._inbox.root_of(signal_id) is None:
                 new.setdefault(signal_id, signal)
+        self._trust.keep_receipts()
         if new:
             await keep(list(new.values()))
             self._inbox.add((one, s.root, s.log_index, s.header.expires_at_ms) for one, s in new.items())

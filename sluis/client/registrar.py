@@ -126,6 +126,7 @@ class Registrar:
             lambda: self._connections.registers.Load(_parts(start, entries, signature), timeout=300)
         )
         self._trust.check_receipt(answer.receipt, answer.entry)
+        self._trust.keep_receipts()
         decision = answer.decision
         permitted = decision.effect == envelope_pb2.EFFECT_PERMIT
         return LoadOutcome(

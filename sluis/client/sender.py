@@ -251,6 +251,7 @@ class Sender:
             elif result.error.code not in KEPT_AFTER_ERROR:
                 refused.append(parcel.identity)
             taken[parcel.identity] = result
+        self._trust.keep_receipts()
         self._outbox.answered(rows)
         self._outbox.forget(refused)
         return taken

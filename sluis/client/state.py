@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What a kit remembers between runs: pins of evaluators' keys, and the newest checkpoint of each log.
+"""What a kit remembers between runs: pins of evaluators' keys, the newest checkpoint of each log, and how far
+an audit of a log has come.
 
 A key that differs from its pin, or a log that does not continue what was seen, is refused.
 """
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sluis.errors import NotAuthentic
 from sluis.identifiers import Oin
-from sluis.merkle import Hash
+from sluis.log_verifier import Position
+from sluis.merkle import HASH_SIZE, CompactRange, Hash
 from sluis.pseudonyms import PseudonymisationDomain
 from sluis.sqlite_file import SqliteFile
 
@@ -17,7 +22,21 @@ CREATE TABLE IF NOT EXISTS pin (
     evaluator TEXT NOT NULL, info BLOB NOT NULL, public BLOB NOT NULL, PRIMARY KEY (evaluator, info)
 );
 CREATE TABLE IF NOT EXISTS checkpoint (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS audit (
+    origin TEXT PRIMARY KEY, size INTEGER NOT NULL, nodes BLOB NOT NULL, time TEXT NOT NULL,
+    suspect INTEGER, counts TEXT NOT NULL
+);
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfinishedAudit:
+    """An audit that was interrupted: its position, an entry whose proof did not hold, and what it counted."""
+
+    position: Position
+    suspect: int | None
+    operations: Mapping[str, int]
+    decisions: Mapping[str, int]
 
 
 class KitState:
@@ -55,6 +74,43 @@ class KitState:
         """Remember the newest checkpoint of a log."""
         with self._file.write() as database:
             database.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)", (origin, size, root))
+
+    def audit(self, origin: str) -> UnfinishedAudit | None:
+        """The audit of a log that was not finished, if any."""
+        with self._file.read() as database:
+            row = database.execute(
+                "SELECT size, nodes, time, suspect, counts FROM audit WHERE origin = ?", (origin,)
+            ).fetchone()
+        if row is None:
+            return None
+        size, nodes, time, suspect, counts = row
+        hashes = tuple(Hash(bytes(nodes[at : at + HASH_SIZE])) for at in range(0, len(nodes), HASH_SIZE))
+        operations, decisions = json.loads(counts)
+        return UnfinishedAudit(
+            position=Position(tree=CompactRange(size=size, nodes=hashes), time=time),
+            suspect=suspect,
+            operations=operations,
+            decisions=decisions,
+        )
+
+    def keep_audit(self, origin: str, audit: UnfinishedAudit) -> None:
+        """Remember how far an audit has come."""
+        tree = audit.position.tree
+        values = (
+            origin,
+            tree.size,
+            b"".join(tree.nodes),
+            audit.position.time,
+            audit.suspect,
+            json.dumps([dict(audit.operations), dict(audit.decisions)]),
+        )
+        with self._file.write() as database:
+            database.execute("INSERT OR REPLACE INTO audit VALUES (?, ?, ?, ?, ?, ?)", values)
+
+    def forget_audit(self, origin: str) -> None:
+        """Forget an audit that is done, or is to begin again."""
+        with self._file.write() as database:
+            database.execute("DELETE FROM audit WHERE origin = ?", (origin,))
 
     def close(self) -> None:
         """Close the file."""

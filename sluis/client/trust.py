@@ -14,21 +14,16 @@ from datetime import datetime
 from cryptography import x509
 
 from sluis.cards import PartyCard
-from sluis.checkpoint import (
-    LOG_TYPES,
-    WITNESS_TYPES,
-    Checkpoint,
-    VerifiedCheckpoint,
-    parse_vkeys,
-    verify_checkpoint,
-)
+from sluis.checkpoint import Checkpoint, VerifiedCheckpoint, verify_log_signature
 from sluis.client.connection import Connections
+from sluis.client.receipt_book import ReceiptBook
 from sluis.client.settings import KitSettings
 from sluis.client.state import KitState
-from sluis.errors import InvalidInput, NotAuthentic, NotFound, NotPermitted
+from sluis.errors import Conflict, InvalidInput, NotAuthentic, NotFound, NotPermitted, SluisError
 from sluis.identifiers import Oin
 from sluis.log_verifier import check_consistency
 from sluis.merkle import Hash, leaf_hash, verify_inclusion
+from sluis.note import Note
 from sluis.receipt import Receipt
 from sluis.signing import VerifyKey
 from sluis.v1 import audit_pb2, directory_pb2, envelope_pb2
@@ -48,18 +43,18 @@ class Trust:
         state: KitState,
         roots: Sequence[x509.Certificate],
         clock: Callable[[], datetime],
+        book: ReceiptBook,
     ) -> None:
         self._connections = connections
         self._state = state
         self._roots = list(roots)
         self._clock = clock
+        self._book = book
         self._wait = min(CHECKPOINT_WAIT, settings.patience_seconds)
-        self.log_vkeys = parse_vkeys(settings.log_vkeys, LOG_TYPES)
-        self.witness_vkeys = parse_vkeys(settings.witness_vkeys, WITNESS_TYPES)
-        self.quorum = settings.quorum
+        self.policy = settings.trusted_log()
         self._receipt_key = VerifyKey(bytes.fromhex(settings.receipt_key))
         self._cards: dict[Oin, tuple[float, PartyCard]] = {}
-        self.origin = self.log_vkeys[0].name
+        self.origin = self.policy.log_vkeys[0].name
 
     async def card(self, oin: Oin) -> PartyCard:
         """The verified card of an active participant. Raises NotAuthentic, NotFound, NotPermitted."""
@@ -95,10 +90,15 @@ class Trust:
         )
 
     def check_receipt(self, message: envelope_pb2.Receipt, entry: bytes) -> Receipt:
-        """Check a receipt and that it is for this entry. Raises NotAuthentic."""
+        """Check a receipt and that it is for this entry, and take it into the book. Raises NotAuthentic."""
         receipt = receipt_from_wire(message)
         receipt.verify(self._receipt_key, log_origin=self.origin, entry=entry)
+        self._book.add(receipt)
         return receipt
+
+    def keep_receipts(self) -> None:
+        """Write the receipts that were checked to disk, before the answers they came with have an effect."""
+        self._book.flush()
 
     @property
     def receipt_key(self) -> VerifyKey:
@@ -106,9 +106,30 @@ class Trust:
         return self._receipt_key
 
     def remembered(self) -> Checkpoint | None:
-        """The newest checkpoint of the log that this kit has seen."""
+        """The newest checkpoint of the log that this kit has seen.
+
+        Raises Conflict `state-damaged` when the signed one that was kept does not hold any more.
+        """
         seen = self._state.checkpoint(self.origin)
-        return Checkpoint(origin=self.origin, size=seen[0], root=seen[1]) if seen else None
+        unsigned = Checkpoint(origin=self.origin, size=seen[0], root=seen[1]) if seen else None
+        signed = self._kept_note()
+        if signed is None or unsigned is None:
+            return signed or unsigned
+        # The signed one is written first, so after a crash it may be the newer of the two.
+        if signed.size < unsigned.size or (signed.size == unsigned.size and signed.root != unsigned.root):
+            raise Conflict("state-damaged", "the kit remembers two different newest checkpoints")
+        return signed
+
+    def _kept_note(self) -> Checkpoint | None:
+        text = self._book.note(self.origin)
+        try:
+            note = Note.parse(text) if text else None
+            if note is None or not any(vkey.signatures_in(note) for vkey in self.policy.log_vkeys):
+                return None  # none was kept, or the log has other keys since
+            return verify_log_signature(note, self.policy.log_vkeys)
+        except SluisError:
+            message = "the newest checkpoint that the kit kept does not hold: its file was changed"
+            raise Conflict("state-damaged", message) from None
 
     async def checkpoint(self, minimum_size: int = 0) -> Checkpoint:
         """A cosigned checkpoint of at least a size; see `verified_checkpoint`."""
@@ -120,6 +141,15 @@ class Trust:
         Waits a while for the checkpoint and its cosignatures. Raises NotAuthentic `checkpoint-wrong`,
         `not-witnessed`, `log-inconsistent`; NotFound when none came.
         """
+        return (await self.signed_checkpoint(minimum_size))[0]
+
+    async def checkpoint_text(self, minimum_size: int) -> tuple[Checkpoint, str]:
+        """A checkpoint that was verified, with the signed note itself."""
+        verified, text = await self.signed_checkpoint(minimum_size)
+        return verified.checkpoint, text
+
+    async def signed_checkpoint(self, minimum_size: int = 0) -> tuple[VerifiedCheckpoint, str]:
+        """The same as `verified_checkpoint`, with the signed note."""
         deadline = time.monotonic() + self._wait
         while True:
             try:
@@ -129,13 +159,6 @@ class Trust:
                     raise
             await asyncio.sleep(0.1)
 
-    async def checkpoint_text(self, minimum_size: int) -> tuple[Checkpoint, str]:
-        """A checkpoint that was verified, with the signed note itself."""
-        await self.verified_checkpoint(minimum_size)
-        text = await self._note(minimum_size)
-        verified = verify_checkpoint(text, self.log_vkeys, self.witness_vkeys, self.quorum)
-        return verified.checkpoint, text
-
     async def _note(self, minimum_size: int) -> str:
         request = audit_pb2.GetCheckpointRequest(minimum_size=minimum_size)
         answer = await self._connections.patiently(
@@ -143,22 +166,43 @@ class Trust:
         )
         return answer.checkpoint
 
-    async def _fetch_checkpoint(self, minimum_size: int) -> VerifiedCheckpoint:
+    async def _fetch_checkpoint(self, minimum_size: int) -> tuple[VerifiedCheckpoint, str]:
         text = await self._note(minimum_size)
-        verified = verify_checkpoint(text, self.log_vkeys, self.witness_vkeys, self.quorum)
+        verified = self.policy.verify_checkpoint(text)
         if verified.checkpoint.size < minimum_size:
             raise NotAuthentic("log-inconsistent", "the checkpoint is smaller than was asked")
-        await self._check_growth(verified.checkpoint)
-        return verified
+        await self.remember(verified.checkpoint, text)
+        return verified, text
 
-    async def _check_growth(self, found: Checkpoint) -> None:
-        """Hold a checkpoint against the newest one seen, which may be the larger of the two."""
+    async def remember(self, found: Checkpoint, text: str) -> None:
+        """Hold a verified checkpoint against the newest one seen, and keep the larger of the two.
+
+        Raises NotAuthentic `log-inconsistent`.
+        """
         seen = self.remembered()
-        if seen is not None:
-            older, newer = sorted((seen, found), key=lambda checkpoint: checkpoint.size)
-            check_consistency(older, newer, await self._growth(older.size, newer.size))
-        if seen is None or found.size > seen.size:
+        await self.compare(found, text)
+        if seen is None or found.size >= seen.size:
+            self._book.set_note(self.origin, found.size, text)
             self._state.set_checkpoint(self.origin, found.size, found.root)
+
+    async def compare(self, found: Checkpoint, text: str) -> None:
+        """Hold a checkpoint that the log signed against the newest one seen, which may be the larger.
+
+        When the two contradict each other both are kept as evidence. Raises NotAuthentic `log-inconsistent`.
+        """
+        seen = self.remembered()
+        if seen is None:
+            return
+        older, newer = sorted((seen, found), key=lambda checkpoint: checkpoint.size)
+        proof: list[Hash] | None = None
+        try:
+            proof = await self._growth(older.size, newer.size)
+            check_consistency(older, newer, proof)
+        except NotAuthentic:
+            if own := self._book.note(self.origin):
+                first, second = (own, text) if older is seen else (text, own)
+                self._book.accusations.contradiction(first, second, proof)
+            raise
 
     async def _growth(self, first: int, second: int) -> list[Hash]:
         if not 0 < first < second:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from broker.audit.projection import Projection, project, shape_of
+from broker.storage import exchange_index
 from broker.storage.port import Store
 from broker.storage.projected import (
     ACKNOWLEDGE,
@@ -226,6 +227,22 @@ def test_pages_follow_each_other_without_gap_or_repetition(followed: Store) -> N
     assert pages == visible(plain(followed), ALL, chosen, YEAR)[::-1]
     assert index.exchanges(ALL, chosen, YEAR, 0, 7) == []
     assert index.exchanges(ALL, chosen, YEAR, None, 0) == []
+
+
+@pytest.mark.parametrize("glance", [0, 1, 20])
+def test_rare_and_common_choices_find_the_same_rows(
+    followed: Store, monkeypatch: pytest.MonkeyPatch, glance: int
+) -> None:
+    """Both ways to the newest rows: looking through the newest, and asking each shape for its newest."""
+    monkeypatch.setattr(exchange_index, "GLANCE", glance)
+    rows, index = plain(followed), followed.exchange_index
+    for chosen in CHOICES:
+        for limit in (1, 3, 10):
+            expected = visible(rows, Sight(NLA), chosen, YEAR)
+            assert (
+                index.exchanges(Sight(NLA), chosen, YEAR, 300, limit)
+                == [row for row in expected[::-1] if row.log_index < 300][:limit]
+            )
 
 
 def test_the_life_of_an_exchange_is_shown_to_its_parties_alone(store: Store) -> None:

@@ -87,6 +87,26 @@ def test_every_proof_through_the_store_holds(store: Store) -> None:
             )
 
 
+def _check_tiles(store: Store, leaves: list[Hash]) -> None:
+    """Hold the edges of every level of tiles against the leaves; what is beyond them is not there."""
+    level, row = 0, leaves
+    while row:
+        whole, rest = divmod(len(row), WIDTH)
+        for index in {0, whole - 1} - {-1}:
+            hashes = row[index * WIDTH : (index + 1) * WIDTH]
+            for width in range(1, min(len(hashes), WIDTH) + 1, 51):
+                assert store.tile(level, index, width) == b"".join(hashes[:width])
+        if rest:
+            assert store.tile(level, whole, rest) == b"".join(row[whole * WIDTH :])
+        with pytest.raises(NotFound):
+            store.tile(level, whole, rest + 1)
+        row = [_root(row[at : at + WIDTH]) for at in range(0, whole * WIDTH, WIDTH)]
+        level += 1
+    for wrong in ((level, 0, 1), (63, 0, 1), (0, 1 << 62, 1), (0, -1, 1)):
+        with pytest.raises(NotFound):
+            store.tile(*wrong)
+
+
 def test_tiles_above_65536_entries_are_right(store: Store) -> None:
     size = WIDTH * WIDTH
     append_all(store, size - 10)
@@ -105,6 +125,8 @@ def test_tiles_above_65536_entries_are_right(store: Store) -> None:
         assert reader.node(15, 1) == _root(leaves[size // 2 : size])
         assert reader.node(8, 256) == _root(leaves[size : size + WIDTH])
         assert reader.node(0, size + 299) == leaves[-1]
+    _check_tiles(store, leaves)
+    _check_tiles(_forgetful(store), leaves)
     proof = inclusion_proof(40_000, size + 300, store.node)
     verify_inclusion(leaves[40_000], 40_000, size + 300, proof, _root(leaves))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.demo_process import DemoRun, run_demo
+from tests.scenarios.played import Played, as_it_stopped, played_day
 from tests.scenarios.scene import Scene, running_scene
 
 HERE = Path(__file__).parent
@@ -42,6 +43,20 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 def new_scene(tmp_path: Path) -> Callable[..., AbstractContextManager[Scene]]:
     """Make a running scene of this test alone, with options of its own."""
     return partial(running_scene, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """A day that was played, with its processes stopped; use `stopped`."""
+    with played_day(tmp_path_factory.mktemp("tamper"), tmp_path_factory.mktemp("copy")) as made:
+        yield made
+
+
+@pytest.fixture
+def stopped(played: Played) -> Iterator[Played]:
+    """The day as it was when the broker stopped; whatever the test starts is ended."""
+    with as_it_stopped(played) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

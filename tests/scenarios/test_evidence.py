@@ -10,6 +10,8 @@ from broker.storage.projected import Sight
 from demo.cast import CastMember
 from sluis.checkpoint import LOG_TYPES, WITNESS_TYPES, parse_vkeys
 from sluis.evidence import verify_evidence, write_evidence
+from sluis.tlog_policy import TlogPolicy
+from tests.scenarios.calls import log_size
 from tests.scenarios.scene import Scene
 from tests.scenarios.test_cli import FAILED, USAGE, As, run_as, sluis
 
@@ -77,6 +79,17 @@ def test_the_console_makes_the_same_bundle_from_the_store(shared: Scene, run_as:
         data = write_evidence(evidence)
     finally:
         store.close()
-    found = verify_evidence(data, *keys, quorum=1)
+    found = verify_evidence(data, TlogPolicy.of(*keys, 1))
     assert found.exchange == exchange
     assert outcome.log_index in found.entries
+
+
+def test_the_index_is_made_anew_while_the_broker_runs(shared: Scene, run_as: As, tmp_path: Path) -> None:
+    stage = shared.stage
+    [outcome] = asyncio.run(shared.push(1))
+    before = log_size(stage)
+    done = sluis("broker", "reindex", "--config", stage.broker.command[-1])
+    assert done.code == 0, done.said
+    assert done.data["entries"] >= before
+    exchange = run_as(stage.cast.officer, "audit", "show", str(outcome.log_index)).data["exchange"]
+    assert run_as(stage.cast.officer, "audit", "bundle", exchange, "--out", tmp_path / "x.zip").code == 0

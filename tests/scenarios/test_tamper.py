@@ -1,142 +1,32 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Somebody with the broker's database changes the log; the officer's `sluis audit verify` says where.
 
-Each test starts from the same stopped broker after a day of more than two full tiles, changes its SQLite file,
-starts it again, and runs the command. The officer has seen the log before. Forks are made with the log's own
-key, and signed by the witness too where even that must not help.
+Each test starts from the same stopped broker after a day of more than two full tiles (`played.py`), changes its
+SQLite file, starts it again, and runs the command.
 """
 
-import asyncio
 import hashlib
-import os
 import shutil
-import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from broker.keys import BrokerKeys
 from demo.stage import ORIGIN, WITNESS, Service
 from sluis.checkpoint import Checkpoint
-from sluis.checkpoint_signers import CheckpointSigner, cosign, sign_checkpoint, witness_signers
+from sluis.checkpoint_signers import witness_signers
 from sluis.errors import NotAuthentic
 from sluis.merkle import CompactRange, Hash, leaf_hash
 from sluis.note import Note
-from tests.scenarios.calls import log_size
-from tests.scenarios.scene import Scene, running_scene
-from witness.keys import load_witness_key
-
-VERIFICATION_FAILED = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """A day that was played, with its processes stopped; `size` entries are signed and cosigned."""
-
-    scene: Scene
-    copy: Path
-    size: int
-
-    @property
-    def folders(self) -> dict[str, Path]:
-        """What a test changes, and gets back as it was."""
-        stage = self.scene.stage
-        return {
-            "broker": stage.broker.folder,
-            "witness": stage.witness.folder,
-            "officer": stage.cast.officer.state,
-        }
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
-    """A day on SQLite, seen by the officer, then stopped."""
-
-    async def day(scene: Scene) -> None:
-        await scene.keep_registers()
-        await scene.push(300)
-        await scene.receive()
-        await scene.audit()
-        async with scene.kit(scene.stage.cast.officer) as kit:
-            await kit.trust.checkpoint(log_size(scene.stage))  # the officer has seen the very last one
-
-    with running_scene(tmp_path_factory.mktemp("tamper")) as scene:
-        asyncio.run(day(scene))
-        stage = scene.stage
-        stage.stop()
-        with database(stage.broker) as rows:
-            size = rows.execute("SELECT size FROM log_head").fetchone()[0]
-            newest = rows.execute("SELECT note FROM checkpoint ORDER BY size DESC").fetchone()[0]
-        assert size > 2 * 256 + 10
-        assert Checkpoint.parse(Note.parse(newest).text).size == size  # the last act of a graceful stop
-        copy = tmp_path_factory.mktemp("copy")
-        made = Played(scene=scene, copy=copy, size=size)
-        for name, folder in made.folders.items():
-            shutil.copytree(folder, copy / name)
-        yield made
-
-
-@pytest.fixture
-def stopped(played: Played) -> Iterator[Played]:
-    """The day as it was when the broker stopped; whatever the test starts is ended."""
-    for name, folder in played.folders.items():
-        shutil.rmtree(folder)
-        shutil.copytree(played.copy / name, folder)
-    yield played
-    played.scene.stage.broker.kill()
-    played.scene.stage.witness.kill()
-
-
-@contextmanager
-def database(broker: Service) -> Iterator[sqlite3.Connection]:
-    """The broker's database file, as somebody with access to the disk has it."""
-    with closing(sqlite3.connect(broker.folder / "broker.sqlite")) as connection, connection:
-        yield connection
-
-
-def audit(played: Played, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run `sluis audit ...` as the officer."""
-    config = played.scene.stage.write_config(played.scene.stage.cast.officer)
-    return subprocess.run(
-        [sys.executable, "-m", "sluis", "audit", *(command or ("verify",)), "--config", str(config)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**os.environ, "SLUIS_PATIENCE_SECONDS": "1"},
-    )
-
-
-def found_by_audit(played: Played, *, witness: bool = False) -> str:
-    """Start the broker and audit; returns what the command says, having exited with 4."""
-    if witness:
-        played.scene.stage.witness.start()
-    played.scene.stage.broker.start()
-    done = audit(played)
-    assert (done.returncode, done.stdout) == (VERIFICATION_FAILED, ""), done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
-
-
-def flip(data: bytes, at: int) -> bytes:
-    """Flip one bit of one byte."""
-    return data[:at] + bytes([data[at] ^ 0x01]) + data[at + 1 :]
-
-
-def flip_in(played: Played, table: str, column: str, where: str, at: int) -> None:
-    """Flip a bit of a byte in the database."""
-    with database(played.scene.stage.broker) as rows:
-        (value,) = rows.execute(f"SELECT {column} FROM {table} WHERE {where}").fetchone()
-        data = value.encode() if isinstance(value, str) else value
-        flipped = flip(data, at % len(data))
-        changed = flipped.decode() if isinstance(value, str) else flipped
-        assert rows.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (changed,)).rowcount == 1
+from tests.scenarios.played import (
+    Played,
+    audit,
+    cut,
+    database,
+    flip_in,
+    found_by_audit,
+    own_witness,
+    put_checkpoint,
+)
 
 
 def test_an_untouched_log_verifies_and_goes_on(stopped: Played) -> None:
@@ -219,9 +109,13 @@ def test_one_changed_bit_of_the_compact_range_stops_the_signing_and_is_found(sto
     assert newest_checkpoint(broker).size == stopped.size
 
 
-def test_a_changed_size_of_the_log_stops_everything(stopped: Played) -> None:
+@pytest.mark.parametrize("fits", [False, True])
+def test_a_changed_size_of_the_log_stops_everything(stopped: Played, fits: bool) -> None:
+    size = stopped.size + 1
+    while (size.bit_count() == stopped.size.bit_count()) is not fits:  # whether it fits the hashes beside it
+        size += 1
     with database(stopped.scene.stage.broker) as rows:
-        rows.execute("UPDATE log_head SET size = size + 1")
+        rows.execute("UPDATE log_head SET size = ?", (size,))
     assert "[log-inconsistent]" in found_by_audit(stopped, witness=True)
 
 
@@ -250,20 +144,6 @@ def test_two_swapped_entries_are_found(stopped: Played) -> None:
     assert "is not the signed one" in said or "is dated before entry" in said
 
 
-def cut(played: Played, size: int, *, checkpoints: bool) -> None:
-    """Cut the log back to a size as one who knows how it is stored would, perhaps with its checkpoints."""
-    with database(played.scene.stage.broker) as rows:
-        leaves = rows.execute(
-            "SELECT leaf_hash FROM log_entry WHERE log_index < ? ORDER BY log_index", (size,)
-        )
-        tree, _ = CompactRange().extend([Hash(leaf) for (leaf,) in leaves])
-        rows.execute("DELETE FROM log_entry WHERE log_index >= ?", (size,))
-        rows.execute("DELETE FROM log_tile WHERE 256 * (tile_index + 1) > ?", (size,))
-        rows.execute("UPDATE log_head SET size = ?, nodes = ?", (size, b"".join(tree.nodes)))
-        if checkpoints:
-            rows.execute("DELETE FROM checkpoint WHERE size > ?", (size,))
-
-
 def test_a_tail_that_was_cut_is_missed_and_the_broker_signs_nothing(stopped: Played) -> None:
     cut(stopped, stopped.size - 40, checkpoints=False)
     said = found_by_audit(stopped)
@@ -280,22 +160,6 @@ def test_a_tail_cut_with_its_checkpoints_is_missed_by_whoever_saw_it(stopped: Pl
     cut(stopped, next(size for size in sizes if size > 300), checkpoints=True)
     said = found_by_audit(stopped)
     assert f"a checkpoint of {stopped.size} entries was seen" in said
-
-
-def put_checkpoint(played: Played, checkpoint: Checkpoint, witness: list[CheckpointSigner]) -> None:
-    """Put a checkpoint signed with the log's own key into the database, cosigned by these keys."""
-    log_keys = BrokerKeys.load(played.scene.stage.cast.broker.keys, ORIGIN).log
-    now = int(time.time())
-    note = Note.parse(sign_checkpoint(checkpoint, log_keys, now))
-    text = note.with_signatures(cosign(checkpoint, witness, now)).format()
-    with database(played.scene.stage.broker) as rows:
-        rows.execute(
-            "INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)", (checkpoint.size, text, now * 1000)
-        )
-
-
-def own_witness(played: Played) -> list[CheckpointSigner]:
-    return list(load_witness_key(played.scene.stage.witness.folder / "witness.key", WITNESS))
 
 
 @pytest.mark.parametrize(("more", "words"), [(0, "the log was forked"), (7, "is no prefix of that of")])

@@ -30,6 +30,7 @@ from sluis.note import Note
 from sluis.policy.archive import pack
 from sluis.policy.bundle import default_directory, read_bundle, read_files
 from sluis.stored_zip import MAX_BYTES, pack_zip, unpack_zip
+from sluis.tlog_policy import TlogPolicy
 from tests.unit.log_samples import LOG_KEYS, OTHER_LOG_KEYS, TIME, W1, W2, SampleLog, vkeys
 
 EXCHANGE = "0193a000-0000-7000-8000-000000000001"
@@ -87,7 +88,7 @@ def bundle() -> bytes:
 
 
 def check(data: bytes) -> VerifiedEvidence:
-    return verify_evidence(data, *KEYS, quorum=2)
+    return verify_evidence(data, TlogPolicy.of(*KEYS, 2))
 
 
 def refused(data: bytes) -> str:
@@ -121,11 +122,11 @@ def test_any_unzip_reads_it() -> None:
 
 def test_the_verifiers_keys_decide_not_those_in_the_bundle() -> None:
     with pytest.raises(NotAuthentic, match="checkpoint-wrong"):
-        verify_evidence(bundle(), vkeys(OTHER_LOG_KEYS), KEYS[1], 1)
+        verify_evidence(bundle(), TlogPolicy.of(vkeys(OTHER_LOG_KEYS), KEYS[1], 1))
     with pytest.raises(NotAuthentic, match="not-witnessed"):
-        verify_evidence(write_evidence(without_witnesses(sample())), *KEYS, quorum=1)
+        verify_evidence(write_evidence(without_witnesses(sample())), TlogPolicy.of(*KEYS, 1))
     # A verifier who knows one key of the log and one witness needs no more.
-    assert verify_evidence(bundle(), KEYS[0][:1], KEYS[1][:1], 1).exchange == EXCHANGE
+    assert verify_evidence(bundle(), TlogPolicy.of(KEYS[0][:1], KEYS[1][:1], 1)).exchange == EXCHANGE
 
 
 def without_witnesses(evidence: Evidence) -> Evidence:

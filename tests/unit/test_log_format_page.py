@@ -41,3 +41,22 @@ def test_the_script_accepts_what_is_in_the_log_and_nothing_else(tmp_path: Path, 
     assert run(tmp_path, LOG.entries[index] + b" ", proof, vkey).returncode != 0
     assert run(tmp_path, LOG.entries[index], proof.replace("\n11\n", "\n12\n"), vkey).returncode != 0
     assert run(tmp_path, LOG.entries[index], proof, str(OTHER_LOG_KEYS[0].vkey)).returncode != 0
+
+
+def test_every_attack_on_the_page_is_shown_by_tests_that_exist() -> None:
+    """The last column of the table of attacks names tests; a renamed one would leave the page untrue."""
+    page = PAGE.read_text(encoding="utf-8")
+    section = page.partition("## Which attack is noticed")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 20
+    tests = PAGE.parents[1] / "tests"
+    defined = {
+        name
+        for folder in ("unit", "scenarios")
+        for path in (tests / folder).glob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    for row in rows:
+        shown = re.findall(r"`(test_\w+)`", row[-1])
+        assert shown, row[0]
+        assert set(shown) <= defined, row[0]

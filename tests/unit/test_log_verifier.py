@@ -209,3 +209,32 @@ def test_a_checkpoint_must_be_given_before_its_size_is_passed() -> None:
         verifier.check_consistency_with(LOG.checkpoint(7))
     with pytest.raises(NotAuthentic):
         verifier.check_consistency_with(SampleLog(8, fork_at=2).checkpoint())
+
+
+def test_a_verifier_goes_on_from_a_position_as_if_it_had_read_everything() -> None:
+    for at in range(len(ROWS) + 1):
+        first = LogVerifier(LOG.checkpoint())
+        for row in ROWS[:at]:
+            first.add(*row)
+        second = LogVerifier(LOG.checkpoint(), first.position)
+        second.check_consistency_with(LOG.checkpoint(3))
+        for row in ROWS[at:]:
+            second.add(*row)
+        assert second.finish().root == LOG.checkpoint().root
+        if 0 < at < len(ROWS):
+            with pytest.raises(NotAuthentic, match="repeated or out of order"):
+                LogVerifier(LOG.checkpoint(), first.position).add(*ROWS[at - 1])
+            with pytest.raises(NotAuthentic, match=f"the log was cut: {at} entries were read"):
+                LogVerifier(LOG.checkpoint(at - 1), first.position)
+
+
+def test_what_was_read_before_counts_in_the_root() -> None:
+    fork = SampleLog(SIZE, fork_at=5)
+    other = LogVerifier(fork.checkpoint())
+    for index in range(8):
+        other.add(index, fork.entries[index], fork.leaves[index])
+    verifier = LogVerifier(LOG.checkpoint(), other.position)
+    for row in ROWS[8:-1]:
+        verifier.add(*row)
+    with pytest.raises(NotAuthentic, match="is not the signed one"):
+        verifier.add(*ROWS[-1])

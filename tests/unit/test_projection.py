@@ -8,6 +8,7 @@ from broker.audit.projection import LOCK, Projection
 from broker.policy.active import install
 from broker.storage.open import open_store
 from broker.storage.projected import EVERY, Days, Filter, Results, Sight
+from sluis.errors import Unavailable
 from sluis.policy.bundle import default_directory, read_files
 from tests.world import FIRM, OTHER_FIRM, World, bundle
 
@@ -58,20 +59,20 @@ async def test_only_the_leader_follows_and_another_takes_over(world: World) -> N
 
 async def test_it_runs_until_cancelled_and_tries_again_after_trouble(world: World) -> None:
     projection = Projection(world.store, interval=0.01)
-    advance, calls = projection.advance, []
+    advance, calls, loop, done = projection.advance, [], asyncio.get_running_loop(), asyncio.Event()
 
     def troubled(portion: int = 500) -> bool:
         calls.append(portion)
         if len(calls) == 1:
-            from sluis.errors import Unavailable
-
             raise Unavailable("storage-unavailable")
-        return advance(portion)
+        if not (more := advance(portion)):
+            loop.call_soon_threadsafe(done.set)
+        return more
 
     projection.advance = troubled  # type: ignore[method-assign]  # trouble for one time
     task = asyncio.create_task(projection.run())
-    while world.store.exchange_index.position() < world.size:
-        await asyncio.sleep(0.01)
+    await asyncio.wait_for(done.wait(), 5)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert len(calls) >= 2
+    assert world.store.exchange_index.position() == world.size

@@ -78,7 +78,10 @@ def connect(world: World, folder: Path, actor: Actor) -> Desk:
         keys=SimpleNamespace(sealing=actor.sealing),  # type: ignore[arg-type]  # as much as it uses
         connections=SimpleNamespace(exchange=stub, patience=0.2, patiently=patiently),  # type: ignore[arg-type]
         trust=SimpleNamespace(  # type: ignore[arg-type]  # as much as it uses
-            card=card, check_receipt=check_receipt, receipt_key=world.receipt_key.public
+            card=card,
+            check_receipt=check_receipt,
+            keep_receipts=lambda: None,
+            receipt_key=world.receipt_key.public,
         ),
         inbox=inbox,
         bundle=bundle(),

@@ -206,7 +206,7 @@ async def office(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         agreement=AGREEMENT,
         keys=SimpleNamespace(signing=world.cast.nla.signing),  # type: ignore[arg-type]  # as much as it uses
         connections=SimpleNamespace(exchange=line, patience=0.5),  # type: ignore[arg-type]  # as above
-        trust=SimpleNamespace(card=card, check_receipt=check_receipt),  # type: ignore[arg-type]  # as above
+        trust=SimpleNamespace(card=card, check_receipt=check_receipt, keep_receipts=lambda: None),  # type: ignore[arg-type]  # as above
         pseudonymiser=SimpleNamespace(current_epoch=current_epoch, pseudonyms=pseudonyms),  # type: ignore[arg-type]
         outbox=outbox,
         bundle=bundle(),

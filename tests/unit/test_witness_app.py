@@ -251,11 +251,11 @@ async def test_a_request_that_loses_the_race_is_told_the_new_size(
     cosigner.add_checkpoint(body(0, 3))
     plain = WitnessState.advance
 
-    def overtaken(self: WitnessState, checkpoint: Checkpoint, expected: object) -> bool:
+    def overtaken(self: WitnessState, checkpoint: Checkpoint, expected: object, note: str) -> bool:
         # Between this request's check and its write another one moves the state.
         monkeypatch.setattr(WitnessState, "advance", plain)
         assert cosigner.add_checkpoint(body(3, 9)).status == 200
-        return plain(self, checkpoint, expected)  # type: ignore[arg-type]  # handed through
+        return plain(self, checkpoint, expected, note)  # type: ignore[arg-type]  # handed through
 
     monkeypatch.setattr(WitnessState, "advance", overtaken)
     answer = cosigner.add_checkpoint(body(3, 5))
@@ -297,3 +297,35 @@ def test_a_log_cannot_be_its_own_witness(state: WitnessState) -> None:
         Witness(state, LOG_KEYS, vkeys(LOG_KEYS))
     with pytest.raises(InvalidInput):
         Witness(state, W1, [])
+
+
+async def test_the_newest_cosigned_checkpoint_can_be_asked(http: httpx.AsyncClient) -> None:
+    asked = {"origin": ORIGIN}
+    assert (await http.get("/checkpoint", params=asked)).status_code == 404
+    await post(http, body(0, 3))
+    await post(http, body(3, 9))
+    await post(http, body(3, 20))  # refused: it does not start where the witness is
+    answer = await http.get("/checkpoint", params=asked)
+    assert answer.status_code == 200
+    verified = verify_checkpoint(answer.text, vkeys(LOG_KEYS), vkeys(W1), 1)
+    assert verified.checkpoint == LOG.checkpoint(9)
+    for origin in ("", "other.example/log"):
+        assert (await http.get("/checkpoint", params={"origin": origin})).status_code == 404
+
+
+async def test_signatures_of_others_are_not_passed_on(http: httpx.AsyncClient) -> None:
+    signed = Note.parse(LOG.witnessed(5, W2))
+    request = AddCheckpoint(old_size=0, proof=(), note=signed)
+    assert (await post(http, request.format())).status_code == 200
+    shown = Note.parse((await http.get("/checkpoint", params={"origin": ORIGIN})).text)
+    assert {line.name for line in shown.signatures} == {ORIGIN, "witness.example/w1"}
+
+
+async def test_a_damaged_state_shows_nothing(
+    http: httpx.AsyncClient, state: WitnessState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(origin: str) -> str:
+        raise Unavailable("storage-unavailable")
+
+    monkeypatch.setattr(state, "note", fail)
+    assert (await http.get("/checkpoint", params={"origin": ORIGIN})).status_code == 503
