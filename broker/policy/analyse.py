@@ -28,7 +28,7 @@ from sluis.policy.schema import read_date
 class Observation:
     """Something that somebody should see: where it is written, in which rule, about which word."""
 
-    code: str
+    kind: str
     file: str
     rule: str
     term: str
@@ -37,7 +37,7 @@ class Observation:
     @property
     def is_never(self) -> bool:
         """Whether it says that a rule can never apply."""
-        return self.code == "never-applies"
+        return self.kind == "never-applies"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +62,11 @@ class _View:
             if rule.valid_until is None or rule.valid_until >= self.today:
                 yield rule
 
-    def about(self, code: str, rule: Rule, term: str, text: Text) -> Observation:
+    def about(self, kind: str, rule: Rule, term: str, text: Text) -> Observation:
         """An observation on a rule."""
         agreement = next(name for name, item in self.bundle.agreements.items() if rule in item.rules)
         file = f"agreements/{agreement}.yaml"
-        return Observation(code=code, file=file, rule=rule.id, term=term, text=text)
+        return Observation(kind=kind, file=file, rule=rule.id, term=term, text=text)
 
 
 def analyse(
@@ -205,7 +205,7 @@ def _inexact(view: _View) -> Iterator[Observation]:
         )
         text = Text("niet elke toestand is doorgerekend voor ", "not every state was run for ") + sides
         file = f"agreements/{sort.agreement}.yaml"
-        yield Observation(code="not-exact", file=file, rule="", term=sort.operation, text=text)
+        yield Observation(kind="not-exact", file=file, rule="", term=sort.operation, text=text)
 
 
 _LOOKS: tuple[Callable[[_View], Iterator[Observation]], ...] = (
@@ -221,8 +221,8 @@ _LOOKS: tuple[Callable[[_View], Iterator[Observation]], ...] = (
 )
 
 
-def _on_word(code: str, sort: str, word: str, text: Text) -> Observation:
-    return Observation(code=code, file=f"catalog/{sort}.yaml", rule="", term=word, text=text)
+def _on_word(kind: str, sort: str, word: str, text: Text) -> Observation:
+    return Observation(kind=kind, file=f"catalog/{sort}.yaml", rule="", term=word, text=text)
 
 
 def _versions(bundle: Bundle, basis: LegalBasis) -> Iterator[ArticleVersion]:

@@ -41,7 +41,7 @@ def analysis_data(found: Iterable[Observation]) -> list[dict[str, object]]:
     """What was observed."""
     return [
         {
-            "code": item.code,
+            "kind": item.kind,
             "file": item.file,
             "rule": item.rule or None,
             "term": item.term or None,

@@ -91,11 +91,11 @@ def analyse(
         print_json(analysis_data(found))
     else:
         rows = [
-            (item.code, item.file, item.rule or item.term, _said(item.text, english=english))
+            (item.kind, item.file, item.rule or item.term, _said(item.text, english=english))
             for item in found
         ]
         titles = (
-            ("code", "file", "rule", "observation") if english else ("code", "bestand", "regel", "bevinding")
+            ("kind", "file", "rule", "observation") if english else ("soort", "bestand", "regel", "bevinding")
         )
         _print_table(titles, rows)
     never = sum(item.is_never for item in found)

@@ -4,6 +4,7 @@
 from sluis.policy.bundle import Bundle, read_bundle
 from sluis.policy.cases import Case, read_cases
 from sluis.policy.yaml_strict import load
+from tests.rule_text import extended, finished
 from tests.unit.decide_samples import FILES
 
 WORDS = {
@@ -171,8 +172,8 @@ zaken:
 
 def wide() -> tuple[Bundle, tuple[Case, ...]]:
     """The bundle and its cases."""
-    files = {name: data + WORDS.get(name, "").encode() for name, data in FILES.items()}
+    files = {name: extended(data, WORDS.get(name, "")) for name, data in FILES.items()}
     if b"\n  partnership:" not in files["catalog/claims.yaml"]:
-        files["catalog/claims.yaml"] += PARTNERSHIP.encode()
-    bundle = read_bundle({**files, "agreements/proef.yaml": AGREEMENT.encode()})
-    return bundle, read_cases(load(CASES.encode(), "cases/proef.yaml"), bundle)
+        files["catalog/claims.yaml"] = extended(files["catalog/claims.yaml"], PARTNERSHIP)
+    bundle = read_bundle({**files, "agreements/proef.yaml": finished(AGREEMENT)})
+    return bundle, read_cases(load(finished(CASES), "cases/proef.yaml"), bundle)

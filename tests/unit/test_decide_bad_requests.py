@@ -20,6 +20,7 @@ from broker.decide.model import Decision, Effect, Fact, FactState, Party, Reques
 from sluis.errors import InvalidInput
 from sluis.policy.bundle import Bundle, read_bundle
 from sluis.policy.facts import Statement
+from tests.rule_text import finished, unfinished
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CONDITIONS = [
@@ -34,11 +35,11 @@ CONDITIONS = [
 
 def _bundle() -> Bundle:
     files = generated_files(60)
-    partnerships = json.loads(files["catalog/partnerships.yaml"])
+    partnerships = json.loads(unfinished(files["catalog/partnerships.yaml"]))
     partnerships["partnerships"]["first"] |= {"roles": ["office-0", "office-1"], "valid_until": "2026-11-24"}
     partnerships["partnerships"]["second"]["oins"] = ["00000000000000000099"]
-    files["catalog/partnerships.yaml"] = json.dumps(partnerships).encode()
-    permit = json.loads(files["agreements/agreement-0.yaml"])
+    files["catalog/partnerships.yaml"] = finished(json.dumps(partnerships))
+    permit = json.loads(unfinished(files["agreements/agreement-0.yaml"]))
     rule = next(item for item in permit["rules"] if item["effect"] == "permit" and item.get("fields"))
     rule |= {
         "id": "asked", "conditions": CONDITIONS, "operations": ["push"], "fields": ["plain_00", "plain_01"],
@@ -46,7 +47,7 @@ def _bundle() -> Bundle:
         "purposes": ["PURPOSE_0"], "valid_from": "2024-01-01",
     }  # fmt: skip
     rule.pop("valid_until", None)
-    files["agreements/asked.yaml"] = json.dumps({**permit, "id": "asked", "rules": [rule]}).encode()
+    files["agreements/asked.yaml"] = finished(json.dumps({**permit, "id": "asked", "rules": [rule]}))
     return read_bundle(files)
 
 

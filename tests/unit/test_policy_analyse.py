@@ -34,14 +34,14 @@ from tests.unit.test_policy_diff import edited
 TODAY = date(2026, 11, 23)
 
 
-def found(here: Bundle, code: str, within: int = 90, today: date = TODAY) -> list[Observation]:
-    return [item for item in analyse(here, today, within) if item.code == code]
+def found(here: Bundle, kind: str, within: int = 90, today: date = TODAY) -> list[Observation]:
+    return [item for item in analyse(here, today, within) if item.kind == kind]
 
 
 def test_the_installed_rules_hold_nothing_that_can_never_apply() -> None:
-    codes = {item.code for item in analyse(BUNDLE, TODAY, 90)}
-    assert not codes & {"never-applies", "field-always-withheld", "duties-contradict", "not-exact"}
-    assert not {item.code for item in analyse(BUNDLE, date(2026, 1, 1), 0)} & {"never-applies", "not-exact"}
+    kinds = {item.kind for item in analyse(BUNDLE, TODAY, 90)}
+    assert not kinds & {"never-applies", "field-always-withheld", "duties-contradict", "not-exact"}
+    assert not {item.kind for item in analyse(BUNDLE, date(2026, 1, 1), 0)} & {"never-applies", "not-exact"}
 
 
 CONTRADICTIONS = {
@@ -144,14 +144,14 @@ def test_a_duty_to_tell_and_one_to_be_silent_contradict() -> None:
 def test_rules_and_texts_that_end_within_the_days_are_named() -> None:
     june = date(2026, 6, 1)
     seen = analyse(BUNDLE, june, 29)
-    ends = {item.rule for item in seen if item.code == "rule-ends"}
+    ends = {item.rule for item in seen if item.kind == "rule-ends"}
     assert "fine-to-foundation-until-2026-06-30" in ends
-    texts = {(item.rule, item.term) for item in seen if item.code == "text-ends"}
+    texts = {(item.rule, item.term) for item in seen if item.kind == "text-ends"}
     assert ("fine-to-foundation-until-2026-06-30", "Waadi 14b(1)") in texts
     assert not any(rule.endswith("from-2026-07-01") for rule, _ in texts)
-    past = {item.rule for item in seen if item.code == "period-past"}
+    past = {item.rule for item in seen if item.kind == "period-past"}
     assert past.isdisjoint(ends)
-    assert not {item.code for item in analyse(BUNDLE, june, 28)} & {"rule-ends", "text-ends"}
+    assert not {item.kind for item in analyse(BUNDLE, june, 28)} & {"rule-ends", "text-ends"}
     assert ends <= {item.rule for item in found(BUNDLE, "period-past")}
 
 
@@ -198,7 +198,7 @@ def test_when_not_every_state_was_run_nothing_is_called_impossible() -> None:
     assert [item.rule for item in analyse(here, TODAY, 0) if item.is_never] == ["never"]
     few = analyse(here, TODAY, 0, most_states=4)
     assert not any(item.is_never for item in few)
-    assert {item.term for item in few if item.code == "not-exact"} == {"push"}
+    assert {item.term for item in few if item.kind == "not-exact"} == {"push"}
 
 
 @settings(max_examples=40, deadline=None)

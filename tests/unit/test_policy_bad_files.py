@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from sluis.errors import InvalidInput
 from sluis.policy.bundle import MAX_FILES, Bundle, load_bundle, read_bundle
-from sluis.policy.rules import Agreement
-from sluis.policy.schema import read
 from sluis.policy.yaml_strict import load
+from tests.rule_text import END, finished, unfinished
 from tests.unit.decide_samples import FILES
 
 SMALL = "agreements/small.yaml"
@@ -63,6 +62,7 @@ rules:
     legal_basis:
       - {gdpr: "87", law: Waadi, article: 14b, juriconnect: "jci1.3:c:BWBR0009616&artikel=14b", explanation: Uitleg}
     explanation: Uitleg
+...
 """
 
 
@@ -153,7 +153,7 @@ def test_quotes_layout_line_ends_and_order_of_keys_do_not_matter() -> None:
         swapped,
         TEXT.replace("\n", "\r\n"),
         f"---\n{TEXT}",
-        f"# remark\n{TEXT}...\n",
+        f"# remark\n{TEXT}",
     ):
         assert bundle_of(same).digest == WHOLE.digest
 
@@ -174,9 +174,11 @@ def test_quotes_layout_line_ends_and_order_of_keys_do_not_matter() -> None:
         (b"", "empty"),
         (b"\n\n", "empty"),
         (b"--- \n...\n", "missing"),
-        (b"id", "keys and values are due"),
-        (TEXT.encode() + b"...\nrules: []\n", "valid YAML"),
-        (TEXT.encode() + b"...\n---\nrules: []\n", "second document"),
+        (b"id\n" + END, "keys and values are due"),
+        (TEXT.encode() + b"rules: []\n", "valid YAML"),
+        (TEXT.encode() + b"---\nrules: []\n", "second document"),
+        (unfinished(TEXT.encode()), "the last line is not `...`"),
+        (unfinished(TEXT.encode()) + b"---\nrules: []\n", "second document"),
     ],
 )
 def test_bytes_that_are_no_plain_text_are_refused(data: bytes, words: str) -> None:
@@ -188,23 +190,12 @@ def test_a_repeated_key_is_refused_at_its_second_line() -> None:
     assert error.where == f"{SMALL}:{line_of('    effect: permit') + 1}"
 
 
-def test_a_truncated_agreement_is_refused_or_holds_the_first_rules_as_they_stand() -> None:
+def test_a_file_truncated_anywhere_is_refused() -> None:
     data = TEXT.encode()
-    whole = WHOLE.agreements["small"].rules
-    read_anyway = set()
-    for end in range(len(data)):
-        try:
-            kept = read(load(data[:end], SMALL), Agreement).rules
-        except InvalidInput:
-            continue
-        last = whole[len(kept) - 1]
-        # Only the sentence at the very end can have become shorter.
-        assert last.explanation.startswith(kept[-1].explanation)
-        assert (*kept[:-1], kept[-1].model_copy(update={"explanation": last.explanation})) == whole[
-            : len(kept)
-        ]
-        read_anyway.add(len(kept))
-    assert read_anyway == {1, 2}
+    for end in range(len(data) - 1):
+        with pytest.raises(InvalidInput, match="malformed-rule"):
+            load(data[:end], SMALL)
+    assert bundle_of(data[:-1]).digest == WHOLE.digest  # only the last line end may be missing
 
 
 def paths(tree: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -218,7 +209,7 @@ def paths(tree: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
 TREES: dict[str, Any] = {
     name: load(data, name).value for name, data in {**FILES, SMALL: TEXT.encode()}.items()
 }
-DIGEST = read_bundle({name: yaml.safe_dump(tree).encode() for name, tree in TREES.items()}).digest
+DIGEST = read_bundle({name: finished(yaml.safe_dump(tree)) for name, tree in TREES.items()}).digest
 PLACES = [(name, path) for name, tree in sorted(TREES.items()) for path in paths(tree)]
 STRANGE: list[Any] = ["", "x", "0", "true", [], ["x"], {}, {"x": "y"}, [["x"]], [{"x": "y"}], "é", "x" * 5000]
 
@@ -230,7 +221,7 @@ def at(tree: Any, path: tuple[str | int, ...]) -> Any:
 
 
 def rewritten(name: str, tree: object) -> dict[str, bytes]:
-    return {**FILES, SMALL: TEXT.encode(), name: yaml.safe_dump(tree, allow_unicode=True).encode()}
+    return {**FILES, SMALL: TEXT.encode(), name: finished(yaml.safe_dump(tree, allow_unicode=True))}
 
 
 def refused_or_another(name: str, tree: object) -> None:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from sluis.errors import InvalidInput
 from sluis.policy.bundle import Bundle, default_directory, load_bundle, read_bundle
+from sluis.policy.yaml_strict import load
+from tests.rule_text import extended
 
 FOLDERS = ("catalog", "agreements")
 FILES = {
@@ -226,18 +228,24 @@ def test_no_file_may_be_missing_empty_or_another(name: str) -> None:
         assert "missing" in refused({key: data for key, data in FILES.items() if key != name}).message
     assert "empty" in refused({**FILES, name: b""}).message
     assert refused({**FILES, name: b"just text"}).where.startswith(name)
-    assert refused({**FILES, name: FILES[name] + b"unknown_key: 1\n"}).where.startswith(name)
+    assert refused({**FILES, name: extended(FILES[name], "unknown_key: 1\n")}).where.startswith(name)
     assert refused({**FILES, name: FILES[name] * 2}).where.startswith(name)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(sorted(FILES)), st.data())
-def test_a_truncated_file_is_refused_or_loads_fewer_whole_rules(name: str, data: st.DataObject) -> None:
-    cut = data.draw(st.integers(0, len(FILES[name]) - 1))
-    bundle = read_or_refuse({**FILES, name: FILES[name][:cut]})
-    # What loads is a different bundle, unless only the end of the last line was lost.
-    if bundle is not None and FILES[name][cut:].strip():
-        assert bundle.digest != read_bundle(FILES).digest
+def test_a_file_truncated_anywhere_is_refused(name: str, data: st.DataObject) -> None:
+    whole = FILES[name].removesuffix(b"\n")  # the last line end may be missing
+    cut = data.draw(st.integers(0, len(whole) - 1))
+    assert refused({**FILES, name: whole[:cut]}).where.startswith(f"{name}:")
+
+
+def test_only_the_last_line_end_of_a_file_may_be_missing() -> None:
+    digest = read_bundle(FILES).digest
+    assert read_bundle({name: data.removesuffix(b"\n") for name, data in FILES.items()}).digest == digest
+    for name, data in FILES.items():
+        with pytest.raises(InvalidInput, match="malformed-rule"):
+            load(data.removesuffix(b".\n"), name)
 
 
 @settings(max_examples=60, deadline=None)

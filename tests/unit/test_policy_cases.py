@@ -14,6 +14,7 @@ from sluis.policy.bundle import default_directory, load_bundle
 from sluis.policy.cases import load_cases, read_cases
 from sluis.policy.rules import RuleEffect
 from sluis.policy.yaml_strict import load
+from tests.rule_text import finished
 
 BUNDLE = load_bundle(default_directory())
 CASES = load_cases(default_directory(), BUNDLE)
@@ -138,7 +139,7 @@ zaken:
 
 
 def read_text(text: str, head: str = HEAD) -> list[Outcome]:
-    cases = read_cases(load(f"{head}{text}".encode(), "cases/x.yaml"), BUNDLE)
+    cases = read_cases(load(finished(head + text), "cases/x.yaml"), BUNDLE)
     return list(run_cases(cases, BUNDLE))
 
 
@@ -206,7 +207,6 @@ def test_organisations_in_cases_have_numbers_of_the_range_for_tests() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "line"),
     [
-        ("", "the file is empty", 1),
         ("- een", "keys are due here", 1),
         ("afspraak: waadi-14b", "`zaken`: a list of at least one case is due", 1),
         ("afspraak: waadi-14b\nzaken: []", "`zaken`: a list of at least one case is due", 2),
@@ -224,6 +224,13 @@ def test_a_broken_file_is_refused_whole(text: str, message: str, line: int) -> N
         read_text(text, head="")
     assert message in caught.value.message
     assert caught.value.where == f"cases/x.yaml:{line}"
+
+
+def test_an_empty_file_and_one_that_was_cut_short_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="the file is empty"):
+        load(b"", "cases/x.yaml")
+    with pytest.raises(InvalidInput, match="cut short"):
+        load(b"afspraak: x\nzaken: [{naam: een}]\n", "cases/x.yaml")
 
 
 @pytest.mark.parametrize(

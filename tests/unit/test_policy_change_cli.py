@@ -62,7 +62,7 @@ def test_the_command_line_fails_on_what_can_never_apply_when_asked_to(tmp_path: 
     never[words] = never[words].replace(article, more + article, 1)
     directory = write(tmp_path, never)
     data = json.loads(run("analyse", directory, "--json"))
-    assert [item["rule"] for item in data if item["code"] == "never-applies"] == [
+    assert [item["rule"] for item in data if item["kind"] == "never-applies"] == [
         "fine-to-foundation-from-2026-07-01"
     ]
     assert "never-applies\t" in run("analyse", directory, "--strict", code=1)

@@ -10,6 +10,7 @@ from broker.policy.verdict import Verdict
 from sluis.policy.bundle import read_bundle
 from sluis.policy.catalog import Category, Sector
 from sluis.policy.rules import RuleEffect, Status
+from tests.rule_text import finished, unfinished
 from tests.unit.decide_samples import BUNDLE, FILES
 from tests.unit.policy_change_samples import (
     CATALOG,
@@ -171,10 +172,10 @@ def test_other_text_with_the_same_decisions_is_said_to_be_so() -> None:
     assert found.verdict is Verdict.SAME
     assert found.summary.english == "The text of the rules differs, the decisions do not."
     assert found.before != found.after
-    text = FILES[AGREEMENT].decode()
+    text = unfinished(FILES[AGREEMENT]).decode()
     start, end = text.index(f"  - id: {RULE}\n"), text.index("  - id: fine-to-certifier-until-2026-06-30\n")
     moved = text[:start] + text[end:].rstrip() + "\n\n" + text[start:end]
-    order = change({**FILES, AGREEMENT: moved.encode()})
+    order = change({**FILES, AGREEMENT: finished(moved)})
     assert (order.verdict, order.lines) == (Verdict.SAME, ())
     assert order.summary == found.summary
 
@@ -223,10 +224,10 @@ def test_a_sector_more_widens_a_prohibition_and_narrows_what_passes() -> None:
 
 
 def without_rule(rule: str, name: str = AGREEMENT) -> dict[str, bytes]:
-    text = FILES[name].decode()
+    text = unfinished(FILES[name]).decode()
     start = text.index(f"  - id: {rule}\n")
     end = text.find("\n  - id: ", start)
-    return {**FILES, name: (text[:start] + (text[end + 1 :] if end > 0 else "")).encode()}
+    return {**FILES, name: finished(text[:start] + (text[end + 1 :] if end > 0 else ""))}
 
 
 def test_a_rule_that_is_new_or_dropped_is_one_line() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from sluis.errors import InvalidInput
 from sluis.policy.bundle import read_bundle
+from tests.rule_text import extended, finished
 from tests.unit.decide_samples import FILES
 
 NAME = "agreements/lint.yaml"
@@ -96,12 +97,12 @@ WORDS = {
 """,
 }
 FULL = {
-    **{name: data.rstrip() for name, data in FILES.items()},
+    **FILES,
     **{
-        f"catalog/{sort}.yaml": FILES[f"catalog/{sort}.yaml"].rstrip() + words.encode()
+        f"catalog/{sort}.yaml": extended(FILES[f"catalog/{sort}.yaml"], words)
         for sort, words in WORDS.items()
     },
-    NAME: RULE.encode(),
+    NAME: finished(RULE),
 }
 
 
@@ -181,17 +182,17 @@ def test_one_thing_wrong_is_refused_with_the_way_to_mend_it(
 def test_data_on_persons_need_a_privacy_gate() -> None:
     gates = "".join(line + "\n" for line in RULE.split("\n") if "_officer" in line)
     without = RULE.replace(gates, "").replace(", lint_health, lint_offence", "")
-    message = refused({**FULL, NAME: without.encode()}, NAME, "conditions:")
+    message = refused({**FULL, NAME: finished(without)}, NAME, "conditions:")
     assert "`lint_person` (personal) is about a person" in message
     assert "demand a fact by an officer" in message
-    read_bundle({**FULL, NAME: without.replace("[law, lint_person]", "[law]").encode()})
+    read_bundle({**FULL, NAME: finished(without.replace("[law, lint_person]", "[law]"))})
 
 
 @pytest.mark.parametrize("field", ["lint_number", "lint_health", "lint_offence"])
 def test_some_data_never_go_to_a_private_party(field: str) -> None:
     private = RULE.replace("recipient_roles: [labour-inspectorate]", "recipient_roles: [certification-body]")
     private = private.replace("[law, lint_person, lint_health, lint_offence]", f"[{field}]")
-    message = refused({**FULL, NAME: private.encode()}, NAME, "fields:")
+    message = refused({**FULL, NAME: finished(private)}, NAME, "fields:")
     assert f"`{field}`" in message
     assert "may not go to a private party; take it out" in message
 
@@ -208,7 +209,7 @@ def test_one_rule_cannot_demand_what_another_forbids() -> None:
     start = RULE.index("  - id: lint-permit")
     against = RULE[start:].replace("lint-permit", "lint-silent")
     against = against.replace("notice: must-inform, notice_within: P1M", "notice: must-not-inform")
-    files = {**FULL, NAME: (RULE + against).encode()}
+    files = {**FULL, NAME: finished(RULE + against)}
     with pytest.raises(InvalidInput, match="contradicts that of `lint-permit`; make them agree") as caught:
         read_bundle(files)
     line = (RULE + against)[: (RULE + against).index("must-not-inform")].count("\n") + 1
