@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from broker.decide.engine import day_of, decide, unknown_words, unmet_conditions
-from broker.decide.model import Reason, Request, RuleRef
+from broker.decide.model import Effect, Reason, Request, RuleRef
 from broker.decide.slots import compiled, fits, slot_of
 from sluis.policy.bundle import Bundle
 from sluis.policy.rules import Status
@@ -29,9 +29,9 @@ def near_misses(request: Request, bundle: Bundle, most: int = MOST) -> tuple[Nea
     """The permits that would have let something pass that did not, nearest first."""
     if unknown_words(request, bundle):
         return ()
-    released = set(decide(request, bundle).released)
-    lost = {name for name, _ in request.fields} - released
-    if request.fields and not lost:
+    decision = decide(request, bundle)
+    lost = {name for name, _ in request.fields}.difference(decision.released)
+    if decision.effect is Effect.PERMIT and not lost:
         return ()
     found = [
         miss

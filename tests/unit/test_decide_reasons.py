@@ -129,6 +129,13 @@ def test_the_first_of_several_prohibitions_withholds_and_the_whole_names_all() -
     assert {item[1:] for item in told(decision)} == {("WRONG_CHANNEL", "one")}
 
 
+def test_the_permits_come_first_and_then_the_prohibitions_by_name() -> None:
+    bundle = with_rules(prohibitions=[against("zz", "establishment_number"), against("aa", "city")])
+    decision = decide(replace(FINE, fields=(NUMBER, LAW, CITY, BSN)), bundle)
+    assert ids(decision) == [PERMIT.id, "aa", "no-bsn-to-private", "zz"]
+    assert decision.released == ("law",)
+
+
 def test_without_a_matching_permit_each_field_still_says_what_prohibits_it() -> None:
     bundle = with_rules(
         prohibitions=[
@@ -257,6 +264,8 @@ def test_only_a_permit_that_would_fit_is_a_rule_of_another_day(rule: Rule, code:
 )
 def test_a_rule_holds_on_its_first_and_last_day_in_amsterdam(at: datetime, permitted: bool) -> None:
     """One bundle for all times: what was decided on another day does not linger."""
+    for day in (20, 22, 24):
+        decide(replace(FINE, at=datetime(2026, 11, day, 12, tzinfo=UTC)), TWO_DAYS)
     decision = decide(replace(FINE, at=at), TWO_DAYS)
     assert (decision.effect is Effect.PERMIT) is permitted
     prohibited = decide(replace(FINE, at=at), TWO_DAYS_NOT)
@@ -272,8 +281,6 @@ _ALWAYS = BUNDLE.agreements["waadi-14b"].model_copy(
     update={"rules": (PERMIT, against("two-days", **_PERIOD))}
 )
 TWO_DAYS_NOT = BUNDLE.with_agreements({"waadi-14b": _ALWAYS})
-for _time in (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 22, 12, tzinfo=UTC)):
-    decide(replace(FINE, at=_time), TWO_DAYS)
 
 
 def test_a_slot_is_of_one_agreement() -> None:
@@ -293,6 +300,7 @@ def test_the_counters_that_a_request_needs_and_that_it_used() -> None:
     bundle = with_rules(permits=[rule])
     assert counters_asked(FINE, bundle) == {"persons_today"}
     assert counters_asked(FINE, BUNDLE) == frozenset()
+    assert counters_asked(replace(FINE, kind="x"), bundle) == frozenset()
     decision = decide(replace(FINE, counters={"persons_today": 1}), bundle)
     assert ids(decision) == [PERMIT.id, "counted"]
     assert counters_used(decision, bundle) == {"persons_today"}

@@ -4,14 +4,37 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from broker.decide.engine import decide
 from broker.decide.explain import explain_near_miss
+from broker.decide.model import Effect
 from broker.decide.near import near_misses
 from sluis.policy.bundle import read_bundle
-from tests.unit.decide_samples import BUNDLE, FILES, FINE, PERMIT, with_rules
+from sluis.policy.rules import Operation
+from tests.unit.decide_samples import BODY, BUNDLE, FILES, FINE, PERMIT, with_rules
 
 
 def test_a_full_permit_has_no_near_miss() -> None:
     assert near_misses(FINE, BUNDLE) == ()
+
+
+def test_a_permitted_question_without_fields_has_no_near_miss() -> None:
+    question = replace(
+        FINE,
+        operation=Operation.QUESTION,
+        sender=BODY,
+        recipient=BODY,
+        fields=(),
+        claims={},
+        facts={},
+        delivery="",
+    )
+    assert decide(question, BUNDLE).effect is Effect.PERMIT
+    assert near_misses(question, BUNDLE) == ()
+    of_another = near_misses(replace(question, recipient=replace(BODY, oin="9" * 20)), BUNDLE)
+    assert [[reason.code for reason in miss.missing] for miss in of_another] == [
+        ["NOT_OWN_DOMAIN"],
+        ["RULE_NOT_IN_FORCE", "NOT_OWN_DOMAIN"],
+    ]
 
 
 def test_a_denial_names_what_the_nearest_permits_lack_nearest_first() -> None:
