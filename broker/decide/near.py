@@ -54,11 +54,11 @@ def _sleeping(request: Request, bundle: Bundle) -> Iterator[NearMiss]:
         draft = rule.status is Status.DRAFT
         if not (draft or not rule.holds_on(today)) or not fits(rule, request):
             continue
-        asleep = {
-            "from": rule.valid_from.isoformat(),
-            "until": str(rule.valid_until or ""),
-            "draft": str(draft),
-        }
-        reason = Reason("RULE_NOT_IN_FORCE", {name: value for name, value in asleep.items() if value})
+        asleep = {"draft": str(draft)}
+        if today < rule.valid_from:
+            asleep["from"] = rule.valid_from.isoformat()
+        elif rule.valid_until and rule.valid_until < today:
+            asleep["until"] = rule.valid_until.isoformat()
+        reason = Reason("RULE_NOT_IN_FORCE", asleep)
         permit = compiled(rule, bundle)
         yield NearMiss(rule=permit.ref, missing=(reason, *unmet_conditions(permit, request, today)))

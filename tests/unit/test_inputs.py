@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What was decided on can be written down, read back, and is committed to."""
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -63,6 +64,12 @@ def test_anything_else_is_refused(name: str, value: Any) -> None:
 def test_no_bytes_crash_the_reader(data: bytes) -> None:
     with pytest.raises(InvalidInput):
         read_inputs(data)
+
+
+def test_the_commitment_is_over_length_prefixed_parts() -> None:
+    parts = (b"sluis/v1/inputs", b"salt", b"{}")
+    joined = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    assert commit_inputs(b"salt", b"{}") == hashlib.sha256(joined).hexdigest()
 
 
 def test_the_commitment_depends_on_salt_and_inputs() -> None:
