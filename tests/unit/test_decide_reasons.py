@@ -219,6 +219,19 @@ def test_a_prohibition_applies_only_while_none_of_its_conditions_is_disproven() 
         assert (decide(FINE, bundle).effect is Effect.DENY) is applies
 
 
+def test_a_condition_of_a_prohibition_looks_at_the_day() -> None:
+    freely = PERMIT.model_copy(update={"id": "freely", "conditions": ()})
+    recent = against("recent", conditions=PERMIT.conditions[2:])  # of decisions not older than two years
+    bundle = with_rules(permits=[freely], prohibitions=[recent])
+    for decided, effect in (("2024-11-23", Effect.DENY), ("2024-11-22", Effect.PERMIT)):
+        claims = {**FINE.claims, "decided_on": decided}
+        decision = decide(replace(FINE, claims=claims), bundle)
+        assert (decision.effect, ids(decision)[0]) == (
+            effect,
+            "recent" if effect is Effect.DENY else "freely",
+        )
+
+
 def test_a_prohibition_for_the_sector_of_the_sender() -> None:
     public = with_rules(prohibitions=[against("public", sender_sectors=frozenset({"public"}))])
     private = with_rules(prohibitions=[against("private", sender_sectors=frozenset({"private"}))])
