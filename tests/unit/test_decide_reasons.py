@@ -10,7 +10,7 @@ import pytest
 from broker.decide.engine import decide
 from broker.decide.model import Decision, Effect
 from broker.decide.obligations import strictest
-from broker.decide.slots import counters_asked, counters_used
+from broker.decide.slots import compiled, counters_asked, counters_used
 from sluis.policy.conditions import CountedAtMost, SameParty, SubjectsAtMost
 from sluis.policy.rules import Obligations, Operation, Rule, Status
 from tests.unit.decide_samples import (
@@ -320,6 +320,11 @@ def test_the_counters_that_a_request_needs_and_that_it_used() -> None:
     assert counters_used(decide(replace(FINE, counters={"persons_today": 5}), bundle), bundle) == frozenset()
     against_it = with_rules(prohibitions=[against("counting", "law", conditions=(counted,))])
     assert counters_used(decide(FINE, against_it), against_it) == frozenset()
+
+
+def test_a_compiled_rule_keeps_the_rule_for_who_shows_it() -> None:
+    assert compiled(PERMIT, BUNDLE).rule is PERMIT
+    assert compiled(PROHIBITION, BUNDLE).rule is PROHIBITION
 
 
 def duties(**changes: object) -> Obligations:
