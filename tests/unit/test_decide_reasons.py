@@ -322,7 +322,8 @@ def test_the_counters_that_a_request_needs_and_that_it_used() -> None:
     assert counters_used(decide(FINE, against_it), against_it) == frozenset()
 
 
-def test_a_compiled_rule_keeps_the_rule_for_who_shows_it() -> None:
+def test_a_rule_is_compiled_once_and_keeps_the_rule_for_who_shows_it() -> None:
+    assert compiled(PERMIT, BUNDLE) is compiled(PERMIT, BUNDLE)
     assert compiled(PERMIT, BUNDLE).rule is PERMIT
     assert compiled(PROHIBITION, BUNDLE).rule is PROHIBITION
 
