@@ -10,7 +10,7 @@ import pytest
 from broker.decide.engine import decide
 from broker.decide.model import Decision, Effect
 from broker.decide.obligations import strictest
-from broker.decide.slots import compiled, counters_asked, counters_used
+from broker.decide.slots import compiled, counters_asked, counters_used, slot_of
 from sluis.policy.conditions import CountedAtMost, SameParty, SubjectsAtMost
 from sluis.policy.rules import Obligations, Operation, Rule, Status
 from tests.unit.decide_samples import (
@@ -324,6 +324,7 @@ def test_the_counters_that_a_request_needs_and_that_it_used() -> None:
 
 def test_a_rule_is_compiled_once_and_keeps_the_rule_for_who_shows_it() -> None:
     assert compiled(PERMIT, BUNDLE) is compiled(PERMIT, BUNDLE)
+    assert slot_of(FINE, BUNDLE, FINE.at.date()) is slot_of(FINE, BUNDLE, FINE.at.date())
     assert compiled(PERMIT, BUNDLE).rule is PERMIT
     assert compiled(PROHIBITION, BUNDLE).rule is PROHIBITION
 
