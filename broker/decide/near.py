@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from broker.decide.engine import day_of, decide, unknown_words, unmet_conditions
-from broker.decide.model import Reason, Request, RuleRef
+from broker.decide.model import Effect, Reason, Request, RuleRef
 from broker.decide.slots import compiled, fits, slot_of
 from sluis.policy.bundle import Bundle
 from sluis.policy.rules import Status
@@ -33,8 +33,8 @@ def near_misses(request: Request, bundle: Bundle, most: int = MOST) -> tuple[Nea
     if unknown_words(request, bundle):
         return ()
     decision = decide(request, bundle)
-    lost = {name for name, _ in request.fields} - set(decision.released)
-    if request.fields and not lost:
+    lost = {name for name, _ in request.fields}.difference(decision.released)
+    if decision.effect is Effect.PERMIT and not lost:
         return ()
     named = {rule.id for rule in decision.rules}
     found = [
@@ -59,11 +59,11 @@ def _sleeping(request: Request, bundle: Bundle) -> Iterator[NearMiss]:
         draft = rule.status is Status.DRAFT
         if not (draft or not rule.holds_on(today)) or not fits(rule, request):
             continue
-        asleep = {
-            "from": rule.valid_from.isoformat(),
-            "until": str(rule.valid_until or ""),
-            "draft": str(draft),
-        }
-        reason = Reason("RULE_NOT_IN_FORCE", {name: value for name, value in asleep.items() if value})
+        asleep = {"draft": str(draft)}
+        if today < rule.valid_from:
+            asleep["from"] = rule.valid_from.isoformat()
+        elif rule.valid_until and rule.valid_until < today:
+            asleep["until"] = rule.valid_until.isoformat()
+        reason = Reason("RULE_NOT_IN_FORCE", asleep)
         permit = compiled(rule, bundle)
         yield NearMiss(rule=permit.ref, missing=(reason, *unmet_conditions(permit, request, today)))

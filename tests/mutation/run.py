@@ -20,10 +20,11 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
-import hypothesis.strategies  # imported once, for all processes
+import hypothesis.strategies  # noqa: F401  imported once, for all processes
 import pytest
 
 from sluis.policy import bundle
+from tests.mutation import steady
 from tests.mutation.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,14 +126,7 @@ def _run_tests(mutant: Mutant | None) -> None:
 def main() -> int:
     """Run all, print a line for each, and the count."""
     chosen = [item for item in MUTANTS if all(word in f"{item.module} {item.name}" for word in sys.argv[1:])]
-    # The same examples in every run, and no time spent on making a failing one smaller.
-    hypothesis.settings.register_profile(
-        "mutation",
-        phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
-        derandomize=True,
-        database=None,
-    )
-    hypothesis.settings.load_profile("mutation")
+    steady.load_profile()
     bundle.load_bundle = functools.cache(bundle.load_bundle)
     bundle.load_bundle(bundle.default_directory())
     if any(name.startswith("broker.") for name in sys.modules):

@@ -290,8 +290,16 @@ def test_a_mistake_in_the_engine_denies(broken: str) -> None:
 def test_a_decision_can_be_turned_into_a_denial() -> None:
     stopped = outcome().denied("RULE_STOPPED", {"scope": "agreement", "target": "waadi-14b"})
     assert (stopped.effect, stopped.released, dict(stopped.obligations)) == (Effect.DENY, (), {})
-    assert reason(stopped) == "RULE_STOPPED"
-    assert {item.name for item in stopped.withheld} == {"establishment_number", "law"}
+    assert [(item.code, item.params) for item in stopped.reasons] == [
+        ("RULE_STOPPED", {"scope": "agreement", "target": "waadi-14b"})
+    ]
+    assert [(item.name, item.code, item.rule_id) for item in stopped.withheld] == [
+        ("establishment_number", "RULE_STOPPED", ""),
+        ("law", "RULE_STOPPED", ""),
+    ]
+    partly = outcome(fields=(*FINE.fields, ("bsn", "bsn"))).denied("RULE_STOPPED")
+    assert [item.code for item in partly.reasons] == ["RULE_STOPPED", "BSN_PRIVATE"]
+    assert [item.name for item in partly.withheld] == ["bsn", "establishment_number", "law"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from broker.decide.engine import decide
 from broker.decide.model import Decision, Effect
 from broker.decide.obligations import strictest
-from broker.decide.slots import counters_asked, counters_used
+from broker.decide.slots import compiled, counters_asked, counters_used, slot_of
 from sluis.policy.conditions import CountedAtMost, SameParty, SubjectsAtMost
 from sluis.policy.rules import Obligations, Operation, Rule, Status
 from tests.unit.decide_samples import (
@@ -129,6 +129,13 @@ def test_the_first_of_several_prohibitions_withholds_and_the_whole_names_all() -
     assert {item[1:] for item in told(decision)} == {("WRONG_CHANNEL", "one")}
 
 
+def test_the_permits_come_first_and_then_the_prohibitions_by_name() -> None:
+    bundle = with_rules(prohibitions=[against("zz", "establishment_number"), against("aa", "city")])
+    decision = decide(replace(FINE, fields=(NUMBER, LAW, CITY, BSN)), bundle)
+    assert ids(decision) == [PERMIT.id, "aa", "no-bsn-to-private", "zz"]
+    assert decision.released == ("law",)
+
+
 def test_without_a_matching_permit_each_field_still_says_what_prohibits_it() -> None:
     bundle = with_rules(
         prohibitions=[
@@ -212,6 +219,19 @@ def test_a_prohibition_applies_only_while_none_of_its_conditions_is_disproven() 
         assert (decide(FINE, bundle).effect is Effect.DENY) is applies
 
 
+def test_a_condition_of_a_prohibition_looks_at_the_day() -> None:
+    freely = PERMIT.model_copy(update={"id": "freely", "conditions": ()})
+    recent = against("recent", conditions=PERMIT.conditions[2:])  # of decisions not older than two years
+    bundle = with_rules(permits=[freely], prohibitions=[recent])
+    for decided, effect in (("2024-11-23", Effect.DENY), ("2024-11-22", Effect.PERMIT)):
+        claims = {**FINE.claims, "decided_on": decided}
+        decision = decide(replace(FINE, claims=claims), bundle)
+        assert (decision.effect, ids(decision)[0]) == (
+            effect,
+            "recent" if effect is Effect.DENY else "freely",
+        )
+
+
 def test_a_prohibition_for_the_sector_of_the_sender() -> None:
     public = with_rules(prohibitions=[against("public", sender_sectors=frozenset({"public"}))])
     private = with_rules(prohibitions=[against("private", sender_sectors=frozenset({"private"}))])
@@ -257,6 +277,8 @@ def test_only_a_permit_that_would_fit_is_a_rule_of_another_day(rule: Rule, code:
 )
 def test_a_rule_holds_on_its_first_and_last_day_in_amsterdam(at: datetime, permitted: bool) -> None:
     """One bundle for all times: what was decided on another day does not linger."""
+    for day in (20, 22, 24):
+        decide(replace(FINE, at=datetime(2026, 11, day, 12, tzinfo=UTC)), TWO_DAYS)
     decision = decide(replace(FINE, at=at), TWO_DAYS)
     assert (decision.effect is Effect.PERMIT) is permitted
     prohibited = decide(replace(FINE, at=at), TWO_DAYS_NOT)
@@ -272,8 +294,6 @@ _ALWAYS = BUNDLE.agreements["waadi-14b"].model_copy(
     update={"rules": (PERMIT, against("two-days", **_PERIOD))}
 )
 TWO_DAYS_NOT = BUNDLE.with_agreements({"waadi-14b": _ALWAYS})
-for _time in (datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 22, 12, tzinfo=UTC)):
-    decide(replace(FINE, at=_time), TWO_DAYS)
 
 
 def test_a_slot_is_of_one_agreement() -> None:
@@ -293,12 +313,20 @@ def test_the_counters_that_a_request_needs_and_that_it_used() -> None:
     bundle = with_rules(permits=[rule])
     assert counters_asked(FINE, bundle) == {"persons_today"}
     assert counters_asked(FINE, BUNDLE) == frozenset()
+    assert counters_asked(replace(FINE, kind="x"), bundle) == frozenset()
     decision = decide(replace(FINE, counters={"persons_today": 1}), bundle)
     assert ids(decision) == [PERMIT.id, "counted"]
     assert counters_used(decision, bundle) == {"persons_today"}
     assert counters_used(decide(replace(FINE, counters={"persons_today": 5}), bundle), bundle) == frozenset()
     against_it = with_rules(prohibitions=[against("counting", "law", conditions=(counted,))])
     assert counters_used(decide(FINE, against_it), against_it) == frozenset()
+
+
+def test_a_rule_is_compiled_once_and_keeps_the_rule_for_who_shows_it() -> None:
+    assert compiled(PERMIT, BUNDLE) is compiled(PERMIT, BUNDLE)
+    assert slot_of(FINE, BUNDLE, FINE.at.date()) is slot_of(FINE, BUNDLE, FINE.at.date())
+    assert compiled(PERMIT, BUNDLE).rule is PERMIT
+    assert compiled(PROHIBITION, BUNDLE).rule is PROHIBITION
 
 
 def duties(**changes: object) -> Obligations:

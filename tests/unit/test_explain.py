@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from broker.decide.engine import decide
-from broker.decide.explain import explain
+from broker.decide.explain import explain, explain_near_miss
 from broker.decide.model import Decision, Effect, Reason
+from broker.decide.near import near_misses
 from broker.policy.cases import request_of
 from sluis.policy.cases import Case
 from sluis.policy.catalog import ENGINE_CODES
@@ -45,6 +46,66 @@ def test_a_denial_names_every_reason_and_what_is_not_known() -> None:
         "the fine was imposed longer ago than the legal basis allows (not known)."
     )
     assert words.dutch.startswith("Geweigerd: de overtreden bepaling staat niet op de lijst")
+
+
+def test_several_rules_and_fields_are_listed() -> None:
+    fields = (*FINE.fields, ("bsn", "bsn"), ("fine_amount", "organisation"), ("city", "address"))
+    words = explain(outcome(fields=fields), BUNDLE)
+    assert words.english == (
+        "Permitted under WML 18p(7) and Waadi 14b(3)(b). "
+        "Rule: fine-to-foundation-from-2026-07-01; no-bsn-to-private. "
+        "Released: establishment number, law that was breached and place. "
+        "Withheld: citizen service number (a citizen service number does not go to a private party) and amount of the "
+        "fine (the field is not on the list of this legal basis). "
+        "This rule rests on an assumption and awaits legal sign-off."
+    )
+    assert "Doorgelaten: vestigingsnummer, overtreden wet en plaats. Achtergehouden: " in words.dutch
+
+
+def test_a_denial_names_the_fields_of_each_reason_and_withholds_nothing_twice() -> None:
+    fields = (*FINE.fields, ("bsn", "bsn"), ("fine_amount", "organisation"))
+    words = explain(outcome(fields=fields, strict=True), BUNDLE)
+    assert words.english == (
+        "Denied: a citizen service number does not go to a private party (citizen service number); "
+        "the field is not on the list of this legal basis (amount of the fine); "
+        "the sender asked for all or nothing. Rule: no-bsn-to-private."
+    )
+
+
+@pytest.mark.parametrize(
+    ("params", "dutch", "english"),
+    [
+        ({}, "", ""),
+        ({"state": "unknown"}, " (niet bekend)", " (not known)"),
+        ({"state": "disproven", "claim": "law"}, "", ""),
+        ({"state": "unknown", "most": "5"}, " (niet bekend) (ten hoogste 5)", " (not known) (at most 5)"),
+        ({"fields": "law"}, " (overtreden wet)", " (law that was breached)"),
+        (
+            {"fields": "law,city,no_such_field"},
+            " (overtreden wet, plaats en no_such_field)",
+            " (law that was breached, place and no_such_field)",
+        ),
+        ({"draft": "False", "from": "2027-01-01"}, " (geldt vanaf 2027-01-01)", " (from 2027-01-01)"),
+        ({"draft": "False", "until": "2026-01-01"}, " (gold tot en met 2026-01-01)", " (until 2026-01-01)"),
+        ({"draft": "True", "from": "2027-01-01"}, " (ontwerp)", " (a draft)"),
+    ],
+)
+def test_what_a_reason_says_besides_its_code(params: dict[str, str], dutch: str, english: str) -> None:
+    denial = Decision(effect=Effect.DENY, policy_digest="", reasons=(Reason("NO_RULE", params),))
+    words = explain(denial, BUNDLE)
+    assert words.dutch == f"Geweigerd: er is geen regel die dit toestaat{dutch}."
+    assert words.english == f"Denied: there is no rule that permits this{english}."
+
+
+def test_a_near_miss_names_all_that_it_lacks() -> None:
+    miss = near_misses(replace(FINE, claims={}, facts={}), BUNDLE)[0]
+    words = explain_near_miss(miss, BUNDLE)
+    assert words.english == (
+        "Nearly applied: fine-to-foundation-from-2026-07-01. "
+        "Missing: the provision is not on the list of this legal basis (not known); "
+        "the register does not prove that the firm holds a valid certificate now (not known); "
+        "the fine was imposed longer ago than the legal basis allows (not known)."
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

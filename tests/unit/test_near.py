@@ -2,17 +2,42 @@
 """Which permits nearly applied, told to the party that asks."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
 
 from broker.decide.engine import decide
 from broker.decide.explain import explain_near_miss
+from broker.decide.model import Effect
 from broker.decide.near import near_misses
 from sluis.policy.bundle import read_bundle
-from tests.unit.decide_samples import BUNDLE, FILES, FINE, PERMIT, with_rules
+from sluis.policy.rules import Operation, Status
+from tests.unit.decide_samples import BODY, BUNDLE, FILES, FINE, PERMIT, with_rules
 
 
 def test_a_full_permit_has_no_near_miss() -> None:
     assert near_misses(FINE, BUNDLE) == ()
+
+
+def test_a_permitted_question_without_fields_has_no_near_miss() -> None:
+    question = replace(
+        FINE,
+        operation=Operation.QUESTION,
+        sender=BODY,
+        recipient=BODY,
+        fields=(),
+        claims={},
+        facts={},
+        delivery="",
+    )
+    assert decide(question, BUNDLE).effect is Effect.PERMIT
+    assert near_misses(question, BUNDLE) == ()
+    stranger = replace(question, recipient=replace(BODY, oin="9" * 20))
+    assert [reason.code for reason in decide(stranger, BUNDLE).reasons] == ["NOT_OWN_DOMAIN"]
+    assert [[reason.code for reason in miss.missing] for miss in near_misses(stranger, BUNDLE)] == [
+        ["RULE_NOT_IN_FORCE", "NOT_OWN_DOMAIN"],
+    ]
 
 
 def test_a_denial_names_what_the_nearest_permits_lack_nearest_first() -> None:
@@ -61,12 +86,58 @@ def test_a_rule_of_another_day_and_a_draft_say_so() -> None:
     assert "(a draft)" in explain_near_miss(sleeping[0], read_bundle(drafts)).english
 
 
+@pytest.mark.parametrize(
+    ("changes", "params", "words"),
+    [
+        ({"valid_from": date(2026, 11, 24)}, {"draft": "False", "from": "2026-11-24"}, "(from 2026-11-24)"),
+        (
+            {"valid_from": date(2026, 11, 24), "valid_until": date(2026, 12, 31)},
+            {"draft": "False", "from": "2026-11-24"},
+            "(from 2026-11-24)",
+        ),
+        (
+            {"valid_until": date(2026, 11, 22)},
+            {"draft": "False", "until": "2026-11-22"},
+            "(until 2026-11-22)",
+        ),
+        ({"status": Status.DRAFT}, {"draft": "True"}, "(a draft)"),
+        ({"status": Status.DRAFT, "valid_until": date(2026, 11, 23)}, {"draft": "True"}, "(a draft)"),
+        (
+            {"status": Status.DRAFT, "valid_from": date(2026, 11, 24)},
+            {"draft": "True", "from": "2026-11-24"},
+            "(a draft)",
+        ),
+    ],
+)
+def test_a_rule_that_sleeps_says_why_and_what_else_it_lacks(
+    changes: dict[str, Any], params: dict[str, str], words: str
+) -> None:
+    rule = PERMIT.model_copy(update=changes)
+    agreement = BUNDLE.agreements["waadi-14b"].model_copy(update={"rules": (rule,)})
+    bundle = BUNDLE.with_agreements({"waadi-14b": agreement})
+    (miss,) = near_misses(replace(FINE, facts={}), bundle)
+    assert (miss.rule.id, [reason.code for reason in miss.missing]) == (
+        PERMIT.id,
+        ["RULE_NOT_IN_FORCE", "NO_CERTIFICATE"],
+    )
+    assert miss.missing[0].params == params
+    assert words in explain_near_miss(miss, bundle).english
+
+
+def test_a_rule_of_another_sort_does_not_sleep() -> None:
+    elsewhere = PERMIT.model_copy(update={"kinds": frozenset({"OTHER"}), "valid_until": date(2026, 11, 22)})
+    agreement = BUNDLE.agreements["waadi-14b"].model_copy(update={"rules": (elsewhere,)})
+    assert near_misses(FINE, BUNDLE.with_agreements({"waadi-14b": agreement})) == ()
+
+
 def test_nobody_nearly_permits_an_unknown_word() -> None:
     assert near_misses(replace(FINE, kind="WHAT"), BUNDLE) == ()
     assert near_misses(replace(FINE, fields=(("what", "organisation"),)), BUNDLE) == ()
 
 
 def test_the_list_is_short() -> None:
-    many = [PERMIT.model_copy(update={"id": f"rule-{number}"}) for number in range(9)]
+    many = [PERMIT.model_copy(update={"id": f"a-{number}"}) for number in reversed(range(9))]
     request = replace(FINE, facts={}, at=datetime(2026, 11, 23, tzinfo=UTC))
-    assert len(near_misses(request, with_rules(permits=many))) == 5
+    misses = near_misses(request, with_rules(permits=many))
+    # The nearest of all is the one that the decision itself names.
+    assert [miss.rule.id for miss in misses] == [f"a-{number}" for number in range(1, 6)]

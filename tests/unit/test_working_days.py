@@ -79,6 +79,7 @@ def test_whether_offices_work(day: str, works: bool) -> None:
         ("2026-04-02", "2026-04-08", 1),
         ("2025-12-24", "2025-12-29", 0),
         ("2026-12-24", "2027-01-04", 4),  # 28 to 31 December
+        ("2026-12-30", "2027-01-02", 1),  # the last day that could count is New Year's Day
         ("2027-05-04", "2027-05-10", 0),  # 5 May, Ascension Day, the Friday after it, a weekend
         ("2027-05-04", "2027-05-11", 1),
         ("2024-02-28", "2024-03-01", 1),  # the leap day
