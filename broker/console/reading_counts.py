@@ -91,7 +91,7 @@ class Counts:
 
     def _rests_on_a_statement(self, log_index: int) -> bool:
         facts = self._content(log_index).get("facts", [])
-        return any(fact["state"] == "true" and fact["source"].startswith(_STATED) for fact in facts)
+        return any(fact["state"] == "proven" and fact["source"].startswith(_STATED) for fact in facts)
 
     def _content(self, log_index: int) -> dict[str, object] | dict[str, list[dict[str, str]]]:
         row = self._store.log_row(log_index)
