@@ -144,7 +144,7 @@ class ColumnChart:
     def range_of(self, place: int) -> str:
         """The usual range of a column in figures; a dash where there is none."""
         one = self.ranges[place] if place < len(self.ranges) else None
-        return f"{one.low:g}–{one.high:g}" if one else "–"
+        return f"{math.floor(one.low)}–{math.ceil(one.high)}" if one else "–"
 
     def y(self, value: float) -> float:
         """Where a number stands in the drawing."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """How pages name flows, and where the figures lead: the page of exchanges with the same choice."""
 
+import math
 from collections.abc import Mapping
 from datetime import date
 from urllib.parse import urlencode
@@ -48,11 +49,6 @@ class Named:
         """A day as people say it."""
         return f"{day.day} {_MONTHS[self._context.language].split()[day.month - 1]} {day.year}"
 
-    def number(self, value: float) -> str:
-        """A number of a band: whole, or with one decimal."""
-        text = f"{value:.1f}".removesuffix(".0")
-        return text.replace(".", ",") if self._context.language is Language.DUTCH else text
-
     def sentence(self, found: Anomaly) -> str:
         """An anomaly in one sentence."""
         flow, band = found.flow, found.band
@@ -67,8 +63,8 @@ class Named:
             recipient=self.party(flow.recipient),
             kind=self.kind(flow.kind),
             count=found.count,
-            low=self.number(band.low) if band else "",
-            high=self.number(band.high) if band else "",
+            low=math.floor(band.low) if band else "",
+            high=math.ceil(band.high) if band else "",
             before=self.purpose(found.before) if found.before else "",
             purpose=self.purpose(found.purpose) if found.purpose else "",
             asked=found.asked,

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from broker.oversight.anomalies import WEEKS, Flow, Question, Stated, is_out_of_hours
 from broker.storage.port import Store
@@ -93,9 +94,9 @@ class Counts:
         facts = self._content(log_index).get("facts", [])
         return any(fact["state"] == "proven" and fact["source"].startswith(_STATED) for fact in facts)
 
-    def _content(self, log_index: int) -> dict[str, object] | dict[str, list[dict[str, str]]]:
+    def _content(self, log_index: int) -> Mapping[str, Any]:
         row = self._store.log_row(log_index)
-        return json.loads(row.entry) if row else {}
+        return dict(json.loads(row.entry)) if row else {}
 
 
 def last_days(today: date, number: int) -> Days:

@@ -43,7 +43,7 @@ class Register:
             page = self._store.party_page(page[-1].oin, PORTION, "") if len(page) == PORTION else ()
         return found
 
-    def keys(self) -> Sequence[DomainKeyRow]:
+    def published_keys(self) -> Sequence[DomainKeyRow]:
         """What evaluators published, in the order of publication."""
         return self._store.every_domain_key()
 

@@ -132,7 +132,9 @@ class SqlStore:
         if before <= 0 or limit <= 0:
             return []
         values = {"before": min(before, MAX_INTEGER), "limit": limit}
-        return [KeptCheckpoint(**row._asdict()) for row in self._rows(self._queries.log.checkpoints, **values)]
+        return [
+            KeptCheckpoint(**row._asdict()) for row in self._rows(self._queries.log.checkpoints, **values)
+        ]
 
     # mailboxes and directory
 

@@ -20,8 +20,8 @@ from broker.console.app import make_app
 from broker.console.authzen import DecisionPoint
 from broker.console.door import FROM_PROVIDER, make_console
 from broker.console.oidc import IdentityProvider
-from broker.console.serve import Console
 from broker.console.pages import LogKeys
+from broker.console.serve import Console
 from broker.console.site import ConsoleParts
 from broker.keys import BrokerKeys
 from broker.policy.active import install
@@ -81,7 +81,10 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     _add_services(server, broker)
     port = bind(server, settings.listen, tls)
-    listeners = [*_decision_point(settings, broker, tls), *_console(settings, broker, _log_keys(settings, keys))]
+    listeners = [
+        *_decision_point(settings, broker, tls),
+        *_console(settings, broker, _log_keys(settings, keys)),
+    ]
     broker.desk.committer.start()
     await server.start()
     for listener in listeners:

@@ -224,7 +224,9 @@ def test_the_cells_of_days_are_those_of_a_plain_count(followed: Store) -> None:
             expected = Counter(
                 (day_of(row.time_ms), row.shape.content) for row in visible(rows, sight, chosen, days)
             )
-            found = {(cell.day, cell.shape.content): cell.entries for cell in index.cells(sight, days, chosen)}
+            found = {
+                (cell.day, cell.shape.content): cell.entries for cell in index.cells(sight, days, chosen)
+            }
             assert found == expected
     with pytest.raises(InvalidInput):
         index.cells(ALL, YEAR)

@@ -93,7 +93,12 @@ def test_checkpoints_are_given_newest_first_in_portions(store: Store) -> None:
         (20, "note 20", 20_000),
     ]
     assert [item.size for item in store.checkpoints(20, 5)] == [10]
-    assert list(store.checkpoints(10, 5)) == list(store.checkpoints(0, 5)) == list(store.checkpoints(40, 0)) == []
+    assert (
+        list(store.checkpoints(10, 5))
+        == list(store.checkpoints(0, 5))
+        == list(store.checkpoints(40, 0))
+        == []
+    )
 
 
 def test_a_checkpoint_is_replaced_by_one_with_more_cosignatures(store: Store) -> None:

@@ -125,9 +125,7 @@ def test_hours_are_those_of_amsterdam(at: str, expected: bool) -> None:
 
 def test_a_statement_at_night_leads_to_its_entry() -> None:
     night, day = datetime(2026, 11, 25, 2, tzinfo=UTC), datetime(2026, 11, 25, 12, tzinfo=UTC)
-    [one] = out_of_hours(
-        [Stated(flow=FLOW, at=night, log_index=7), Stated(flow=FLOW, at=day, log_index=8)]
-    )
+    [one] = out_of_hours([Stated(flow=FLOW, at=night, log_index=7), Stated(flow=FLOW, at=day, log_index=8)])
     assert (one.log_index, one.at, one.day) == (7, night, DAY)
 
 
@@ -153,9 +151,7 @@ def test_the_band_is_in_order_and_within_what_was_counted(counts: dict[date, int
 
 
 @given(COUNTS, st.integers(0, 2000), st.integers(0, 100))
-def test_more_on_a_day_never_makes_it_less_remarkable(
-    counts: dict[date, int], count: int, more: int
-) -> None:
+def test_more_on_a_day_never_makes_it_less_remarkable(counts: dict[date, int], count: int, more: int) -> None:
     band = usual(counts, DAY, LONG_AGO)
     assert band is not None
     assert not band.is_exceeded(count) or band.is_exceeded(count + more)

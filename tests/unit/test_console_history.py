@@ -181,7 +181,5 @@ def test_the_lines_of_the_broker_and_its_witness_hold_in_a_browser(tmp_path: Pat
     note = plain.with_signatures(cosign(tree(30), witness, 1_780_000_001))
     keys = {"keys": [str(one.vkey) for one in log], "witnesses": [str(one.vkey) for one in witness]}
     forged = note.format().replace("w.example", "v.example")
-    jobs = [
-        ("checkpoint", {"checkpoint": text, **keys}) for text in (note.format(), plain.format(), forged)
-    ]
+    jobs = [("checkpoint", {"checkpoint": text, **keys}) for text in (note.format(), plain.format(), forged)]
     assert in_node(tmp_path, jobs) == [["w.example"], [], []]

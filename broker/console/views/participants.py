@@ -53,7 +53,7 @@ def show(context: Context) -> View:
     ]
     return View(
         values={
-            "keys": Listing(columns=KEYS, rows=[_key(named, row) for row in register.keys()]),
+            "keys": Listing(columns=KEYS, rows=[_key(named, row) for row in register.published_keys()]),
             "officers": Listing(
                 columns=OFFICER_COLUMNS, rows=[_officer(context, named, row) for row in register.officers()]
             ),

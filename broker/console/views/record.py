@@ -46,8 +46,8 @@ def show(context: Context) -> View:
             "sizes": [one.size for one in kept],
             "pair": pair,
             "problem": problem,
-            "log_keys": [str(key) for key in context.keys.log],
-            "witness_keys": [str(key) for key in context.keys.witnesses],
+            "log_keys": list(context.keys.log),
+            "witness_keys": list(context.keys.witnesses),
         },
         listing=Listing(columns=COLUMNS, rows=[_row(one) for one in kept], older=older),
     )

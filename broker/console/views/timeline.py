@@ -11,8 +11,8 @@ from broker.console.listing import Cell, Column, Kind, Listing
 from broker.console.pages import OFFICERS, OIN, WORD, Context, Page, View
 from broker.console.reading_counts import NEWEST, last_days, window
 from broker.oversight.anomalies import WEEKS, Anomaly, Counted, Flow, anomalies, counted, usual
-from broker.storage.projected import ZONE, Days
 from broker.storage.buckets import columns
+from broker.storage.projected import ZONE, Days
 
 SHOWN = 30
 
@@ -61,7 +61,9 @@ def show(context: Context) -> View:
 
 def _is_chosen(context: Context, flow: Flow) -> bool:
     wanted = context.filters
-    return all(getattr(flow, name) == wanted[name] for name in ("sender", "recipient", "kind") if name in wanted)
+    return all(
+        getattr(flow, name) == wanted[name] for name in ("sender", "recipient", "kind") if name in wanted
+    )
 
 
 def _chart(

@@ -124,9 +124,7 @@ def _refusals(named: Named, counts: Counts, today: date) -> list[Task]:
         return []
     recent = [today, today - timedelta(days=1)]
     found = anomalies(counts.pushes(window(today, len(recent))), recent, since)
-    return [
-        Task(text=named.sentence(one), href=anomaly_link(one)) for one in found if one.kind == "refusals"
-    ]
+    return [Task(text=named.sentence(one), href=anomaly_link(one)) for one in found if one.kind == "refusals"]
 
 
 def _stopped(context: Context, named: Named) -> list[Task]:
