@@ -88,6 +88,7 @@ class ColumnChart:
     series: Sequence[str]
     stacks: Sequence[Stack]
     ranges: Sequence[Range | None] = ()
+    kinds: Sequence[int] = (1, 2, 3)  # the colour of each series, so that one thing has one colour everywhere
 
     @property
     def top(self) -> int:
@@ -111,7 +112,7 @@ class ColumnChart:
         found, step = [], 100 / len(self.stacks)
         for place, stack in enumerate(self.stacks):
             below = 0
-            for kind, value in enumerate(stack.values, 1):
+            for kind, value in zip(self.kinds, stack.values, strict=False):
                 below += value
                 if value:
                     found.append(

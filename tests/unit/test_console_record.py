@@ -153,13 +153,13 @@ async def test_overdue_deliveries_stops_and_refusals_wait_for_attention(world: W
     async with browse(world) as browser:
         text = (await browser.get("/")).text
         english = (await browser.get("/?lang=en")).text
-    assert "1 leveringen zijn na 7 dagen" in text
+    assert "na 7 dagen nog niet heeft bevestigd: 1 (" in text
     assert "noodstop voor de regel a.rule" in text
     assert "zijn 6 signalen van Inspectie aan Stichting geweigerd" in text
     assert "usual is none" in english
     async with browse(world, actor=cast.body) as browser:
         other = (await browser.get("/")).text
-    assert "leveringen zijn na" not in other
+    assert "nog niet heeft bevestigd" not in other
     assert "geweigerd (" not in other
 
 

@@ -26,8 +26,8 @@ KEYS = (
     Column(key="recipient", heading="page.parties.recipient", kind=Kind.PARTY),
     Column(key="epoch", heading="page.parties.epoch"),
     Column(key="evaluator", heading="page.parties.evaluator", kind=Kind.PARTY),
-    Column(key="key", heading="page.parties.key"),
     Column(key="log_index", heading="page.parties.log_index", kind=Kind.NUMBER),
+    Column(key="key", heading="page.parties.key"),
 )
 OFFICER_COLUMNS = (
     Column(key="officer", heading="page.parties.officer"),

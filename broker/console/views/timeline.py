@@ -87,6 +87,7 @@ def _chart(
         what=context.t("page.timeline.day"),
         series=[context.t("page.timeline.passed"), context.t("outcome.denied")],
         stacks=stacks,
+        kinds=(1, 3),
         ranges=[Range(low=band.low, median=band.median, high=band.high) if band else None for band in bands],
     )
 

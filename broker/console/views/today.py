@@ -11,6 +11,7 @@ from broker.console.flows import Named, anomaly_link, exchanges_link
 from broker.console.pages import EVERYONE, Context, Page, View, moment_of
 from broker.console.people import Role
 from broker.console.reading_counts import Counts, last_days, window
+from broker.console.render import grouped
 from broker.oversight.anomalies import anomalies
 from broker.policy.analyse import endings
 from broker.storage.projected import ZONE, Days, Results
@@ -113,7 +114,9 @@ def _unconfirmed(context: Context, counts: Counts, today: date) -> list[Task]:
     number = counts.unconfirmed(days).total
     if not number:
         return []
-    text = context.t("page.today.unconfirmed", n=number, days=OVERDUE_DAYS, back=OVERDUE_BACK)
+    text = context.t(
+        "page.today.unconfirmed", n=grouped(number, context.language), days=OVERDUE_DAYS, back=OVERDUE_BACK
+    )
     bounds = {"from": days.first.isoformat(), "to": days.last.isoformat()}
     return [Task(text=text, href=exchanges_link(acknowledged="no", **bounds))]
 
