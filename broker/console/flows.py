@@ -96,5 +96,5 @@ def anomaly_link(found: Anomaly) -> str:
         kind=flow.kind,
         operation=operation,
         result=result,
-        **{"from": day, "to": day},
+        **{"from": day, "until": day},
     )

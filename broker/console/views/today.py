@@ -117,7 +117,7 @@ def _unconfirmed(context: Context, counts: Counts, today: date) -> list[Task]:
     text = context.t(
         "page.today.unconfirmed", n=grouped(number, context.language), days=OVERDUE_DAYS, back=OVERDUE_BACK
     )
-    bounds = {"from": days.first.isoformat(), "to": days.last.isoformat()}
+    bounds = {"from": days.first.isoformat(), "until": days.last.isoformat()}
     return [Task(text=text, href=exchanges_link(acknowledged="no", **bounds))]
 
 
@@ -149,7 +149,7 @@ def _ending(context: Context, named: Named, today: date) -> list[Task]:
 
 
 def _matrix(named: Named, pairs: Mapping[tuple[str, str], Results], days: Days) -> Mapping[str, Any]:
-    bounds = {"from": days.first.isoformat(), "to": days.last.isoformat()}
+    bounds = {"from": days.first.isoformat(), "until": days.last.isoformat()}
     senders = sorted({sender for sender, _ in pairs}, key=named.party)
     recipients = sorted({recipient for _, recipient in pairs}, key=named.party)
     rows = []
