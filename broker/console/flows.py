@@ -41,6 +41,15 @@ class Named:
         """A purpose."""
         return self.text(self._words.purpose(word))
 
+    def function(self, word: str) -> str:
+        """The function of an officer."""
+        return self.text(self._words.word("functions", word))
+
+    def agreement(self, word: str) -> str:
+        """An agreement by its title."""
+        found = self._context.bundle.agreements.get(word)
+        return found.title if found else word
+
     def role(self, word: str) -> str:
         """A sort of participant."""
         return self.text(self._words.role(word))

@@ -119,6 +119,8 @@ def test_every_pair_of_small_trees_is_proven_and_no_other_is(tmp_path: Path) -> 
             }
             jobs.append(("consistency", case))
             expected.append(True)
+            jobs.append(("consistency", {**case, "root1": encode_base64(leaf_hash(b"other"))}))
+            expected.append(False)
             if second > 3:
                 jobs.append(("consistency", {**case, "root2": encode_base64(tree(second, forked).root)}))
                 jobs.append(("consistency", {**case, "proof": [*case["proof"], case["root1"]]}))

@@ -154,7 +154,9 @@ def test_rules_and_texts_that_end_within_the_days_are_named() -> None:
     assert not {item.kind for item in analyse(BUNDLE, june, 28)} & {"rule-ends", "text-ends"}
     assert ends <= {item.rule for item in found(BUNDLE, "period-past")}
     # What can be told without running the rules is the same.
-    assert set(endings(BUNDLE, june, 29)) == {item for item in seen if item.kind in ("rule-ends", "text-ends")}
+    assert set(endings(BUNDLE, june, 29)) == {
+        item for item in seen if item.kind in ("rule-ends", "text-ends")
+    }
     assert endings(BUNDLE, june, 28) == ()
 
 

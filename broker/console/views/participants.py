@@ -90,7 +90,7 @@ def _state(context: Context, one: Participant) -> str:
 
 def _key(named: Named, row: DomainKeyRow) -> dict[str, Cell]:
     return {
-        "agreement": row.agreement,
+        "agreement": named.agreement(row.agreement),
         "recipient": row.recipient,
         "recipient_name": named.party(row.recipient),
         "epoch": row.epoch,
@@ -106,7 +106,7 @@ def _officer(context: Context, named: Named, row: Officer) -> dict[str, Cell]:
         "officer": row.officer,
         "organisation": row.organisation,
         "organisation_name": named.party(row.organisation),
-        "function": row.function,
+        "function": named.function(row.function),
         "status": context.t("officer.active" if row.active else "officer.retired"),
         "log_index": row.log_index,
     }
