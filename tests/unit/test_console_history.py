@@ -121,6 +121,13 @@ def test_every_pair_of_small_trees_is_proven_and_no_other_is(tmp_path: Path) -> 
             expected.append(True)
             jobs.append(("consistency", {**case, "root1": encode_base64(leaf_hash(b"other"))}))
             expected.append(False)
+            # A root does not say its size, so a proof must fail by its length when the size is another.
+            if first < second:
+                jobs.append(("consistency", {**case, "second": second + 64}))
+                expected.append(False)
+            if first.bit_length() < (second - 1).bit_length():
+                jobs.append(("consistency", {**case, "second": first + 1}))
+                expected.append(False)
             if second > 3:
                 jobs.append(("consistency", {**case, "root2": encode_base64(tree(second, forked).root)}))
                 jobs.append(("consistency", {**case, "proof": [*case["proof"], case["root1"]]}))
