@@ -17,10 +17,14 @@ from datetime import datetime
 from typing import Any
 
 from broker.console.people import Officer, Role, described
+from broker.console.reading_counts import Counts
+from broker.console.reading_record import Record
+from broker.console.reading_register import Register
 from broker.record import UNKNOWN
 from broker.step import Needs, Step
 from broker.storage.console_port import ConsoleRead
 from broker.storage.port import Activation, LogRow, PartyRow, Store
+from broker.storage.projected import Sight
 from sluis.checkpoint import Checkpoint
 from sluis.errors import InvalidInput, NotFound, NotPermitted
 from sluis.identifiers import find_hidden_identifiers
@@ -64,6 +68,23 @@ class Reader:
     def __init__(self, store: Store, officer: Officer) -> None:
         self._store = store
         self._officer = officer
+
+    @property
+    def counts(self) -> Counts:
+        """What is counted of her exchanges. Raises NotPermitted `not-your-role` for an operator."""
+        if self._officer.role is Role.OPERATOR:
+            raise NotPermitted("not-your-role")
+        return Counts(self._store, Sight(self._officer.scope or None))
+
+    @property
+    def record(self) -> Record:
+        """The log as a tree: it tells of no exchange."""
+        return Record(self._store)
+
+    @property
+    def register(self) -> Register:
+        """Participants, their keys, and stops; no secret among participants."""
+        return Register(self._store)
 
     def may_see(self, content: Mapping[str, Any]) -> bool:
         """Whether an entry of an exchange is hers: of the authority all, else those of her organisation."""

@@ -79,6 +79,14 @@ def analyse(
     return tuple(found for look in _LOOKS for found in look(view))
 
 
+def endings(bundle: Bundle, today: date, within_days: int) -> tuple[Observation, ...]:
+    """What ends within so many days: rules, and the texts they rest on. Runs nothing, so it is quick."""
+    until = today + timedelta(days=within_days)
+    view = _View(bundle=bundle, seen=Seen(), today=today, until=until, words=Words(bundle))
+    periods = (found for found in _periods(view) if found.kind == "rule-ends")
+    return (*periods, *_texts_end(view))
+
+
 def _never(view: _View) -> Iterator[Observation]:
     seen = view.seen
     for rule in view.standing():

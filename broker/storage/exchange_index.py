@@ -24,6 +24,7 @@ from broker.storage.projected import (
     PARTLY,
     RELEASED,
     Batch,
+    Cell,
     Column,
     Days,
     ExchangeRow,
@@ -36,6 +37,7 @@ from broker.storage.projected import (
 )
 from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
 from broker.storage.shapes import Shapes
+from sluis.errors import InvalidInput
 
 MAX_ROWS = 200
 GLANCE = 20  # so many times the rows wanted are looked through first: most choices are common
@@ -165,6 +167,20 @@ class SqlExchangeIndex:
                 column = day if is_by_day(days) else max(day.replace(day=1), days.first)
                 tally.add(column, shape.result, row.entries)
         return [Column(first=first, last=last, results=tally.results(first)) for first, last in columns(days)]
+
+    def cells(self, sight: Sight, days: Days, chosen: Filter = EVERY) -> Sequence[Cell]:
+        """How often each shape occurred on each day. Raises InvalidInput for over a hundred days."""
+        if not is_by_day(days):
+            raise InvalidInput("malformed-request", "days are counted apart for a hundred days at most")
+        values = {"low": day_bucket(days.first), "high": day_bucket(days.last)}
+        with session(self._engines.reader) as connection:
+            found = connection.execute(self._read.buckets, values).all()
+            shapes = self._seen(connection, sight, chosen)
+        return [
+            Cell(day=first_day(row.bucket), shape=shapes[row.shape_id], entries=int(row.entries))
+            for row in found
+            if row.shape_id in shapes and row.entries
+        ]
 
     def exchange(self, sight: Sight, exchange: str) -> Sequence[ExchangeRow]:
         """All entries of one exchange, oldest first; none when it is not there or not to be seen."""

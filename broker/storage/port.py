@@ -192,6 +192,15 @@ class Head:
     last_time_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCheckpoint:
+    """A checkpoint as kept: the signed note, and when it was signed (Unix milliseconds)."""
+
+    size: int
+    note: str
+    signed_at_ms: int
+
+
 class Transaction(Protocol):
     """One serial step. Reads see the committed state, not this transaction's own writes."""
 
@@ -293,6 +302,10 @@ class Store(Protocol):
         """The newest checkpoint (0), or the smallest of at least that size."""
         ...
 
+    def checkpoints(self, before: int, limit: int) -> Sequence[KeptCheckpoint]:
+        """Checkpoints of less than `before` entries, newest first."""
+        ...
+
     # mailboxes and directory, read beside the writer
     def mailbox(self, recipient: str, after: int, limit: int) -> Sequence[DeliveryView]:
         """Unacknowledged deliveries with log_index > after, oldest first, expired signals left out."""
@@ -303,6 +316,10 @@ class Store(Protocol):
     def party_page(self, after: str, limit: int, role: str) -> Sequence[PartyRow]: ...
     def stops(self) -> frozenset[Stop]: ...
     def domain_keys(self, agreement: str, recipient: str) -> Sequence[DomainKeyRow]: ...
+    def every_domain_key(self) -> Sequence[DomainKeyRow]:
+        """The keys of all domains, in the order of publication."""
+        ...
+
     def log_row(self, log_index: int) -> LogRow | None: ...
 
     # the rules, and what was decided on

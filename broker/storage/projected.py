@@ -198,6 +198,15 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """How many exchanges of one shape there were on one day."""
+
+    day: date
+    shape: Shape
+    entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """What the follower writes for the entries `start` to `end`, in one transaction."""
 
@@ -244,6 +253,10 @@ class ExchangeIndex(Protocol):
 
     def days(self, sight: Sight, days: Days, chosen: Filter = EVERY) -> Sequence[Column]:
         """The results over time, with empty columns; by month when the range is over a hundred days."""
+        ...
+
+    def cells(self, sight: Sight, days: Days, chosen: Filter = EVERY) -> Sequence[Cell]:
+        """How often each shape occurred on each day. Raises InvalidInput for over a hundred days."""
         ...
 
     def exchange(self, sight: Sight, exchange: str) -> Sequence[ExchangeRow]:

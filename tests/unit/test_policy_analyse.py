@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from broker.decide.engine import decide
 from broker.decide.model import Request
-from broker.policy.analyse import Observation, analyse
+from broker.policy.analyse import Observation, analyse, endings
 from sluis.policy.bundle import Bundle, read_bundle
 from sluis.policy.catalog import Category
 from sluis.policy.rules import Notice, Rule, Status
@@ -153,6 +153,11 @@ def test_rules_and_texts_that_end_within_the_days_are_named() -> None:
     assert past.isdisjoint(ends)
     assert not {item.kind for item in analyse(BUNDLE, june, 28)} & {"rule-ends", "text-ends"}
     assert ends <= {item.rule for item in found(BUNDLE, "period-past")}
+    # What can be told without running the rules is the same.
+    assert set(endings(BUNDLE, june, 29)) == {
+        item for item in seen if item.kind in ("rule-ends", "text-ends")
+    }
+    assert endings(BUNDLE, june, 28) == ()
 
 
 def test_a_reference_to_an_older_text_than_the_catalogue_has_is_named() -> None:

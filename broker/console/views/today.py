@@ -1,54 +1,167 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Vandaag: the rules in force, the record, and today's decisions."""
+"""Vandaag: whether the record is intact, what waits for attention, who sent to whom, and the rules in force."""
 
-from collections import Counter
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from broker.console.figures import bar_chart
+from broker.console.figures import ColumnChart, Stack
+from broker.console.flows import Named, anomaly_link, exchanges_link
 from broker.console.pages import EVERYONE, Context, Page, View, moment_of
 from broker.console.people import Role
+from broker.console.reading_counts import Counts, last_days, window
+from broker.console.render import grouped
+from broker.oversight.anomalies import anomalies
+from broker.policy.analyse import endings
+from broker.storage.projected import ZONE, Days, Results
+from sluis.checkpoint import verify_log_signature
+from sluis.errors import SluisError
+from sluis.note import Note
 
-AT_MOST = 10_000  # entries looked at for today's counts; the page says when the day has more
+SHOWN = 30
+OVERDUE_DAYS, OVERDUE_BACK = 7, 90
+ENDS_WITHIN = 90
+BEHIND = 1000  # entries; a log that is in use is always a few ahead of the index
 OUTCOMES = ("released", "in_part", "denied")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Something that waits for attention, in one sentence, and where to look."""
+
+    text: str
+    href: str
 
 
 def show(context: Context) -> View:
     """Show today."""
     activations = context.reader.activations()
+    named = Named(context, context.reader.register.names())
+    today = context.now.astimezone(ZONE).date()
     values: dict[str, Any] = {
         "policy": context.bundle.digest,
         "since": moment_of(activations[-1].at_ms) if activations else None,
         "rules": sum(len(agreement.rules) for agreement in context.bundle.agreements.values()),
         "agreements": len(context.bundle.agreements),
         "log_size": context.reader.log_size(),
-        "newest": context.reader.newest_checkpoint(),
-        "chart": None,
+        "record": record_of(context),
+        "counted": context.officer.role is not Role.OPERATOR,
+        "tasks": [*_stopped(context, named), *_ending(context, named, today)],
     }
-    if context.officer.role is not Role.OPERATOR:
-        counts, complete = _today(context)
-        chart = bar_chart(
-            name="today",
-            caption=context.t("page.today.chart"),
-            unit=context.t("page.today.decisions"),
-            values=[(context.t(f"outcome.{name}"), counts[name]) for name in OUTCOMES],
-        )
-        values |= {"chart": chart, "complete": complete, "total": counts.total(), "at_most": AT_MOST}
+    if values["counted"]:
+        counts = context.reader.counts
+        days = last_days(today, SHOWN)
+        chart = _chart(context, named, counts, days)
+        pairs = counts.matrix(days)
+        values |= {
+            "chart": chart,
+            "total": sum(chart.stacks[-1].values),
+            "tasks": [
+                *_unconfirmed(context, counts, today),
+                *_refusals(named, counts, today),
+                *values["tasks"],
+            ],
+            "behind": counts.behind() if counts.behind() > BEHIND else 0,
+            "matrix": _matrix(named, pairs, days),
+            "named": named,
+        }
     return View(values=values)
 
 
-def _today(context: Context) -> tuple[Counter[str], bool]:
-    """How today's exchanges of this officer ended, and whether the count reaches back to midnight."""
-    local = context.now.astimezone(ZoneInfo("Europe/Amsterdam"))
-    midnight = datetime(local.year, local.month, local.day, tzinfo=local.tzinfo)
-    counts: Counter[str] = Counter()
-    for entry in context.reader.newest_exchanges(AT_MOST):
-        if entry.at < midnight:
-            return counts, True
-        withheld = "in_part" if entry.content["withheld"] else "released"
-        counts["denied" if entry.content["decision"] == "deny" else withheld] += 1
-    return counts, context.reader.log_size() <= AT_MOST
+def record_of(context: Context) -> Mapping[str, Any] | None:
+    """The newest checkpoint, what a browser needs to check it, and what the server itself found."""
+    kept = context.reader.record.newest()
+    if kept is None:
+        return None
+    note = Note.parse(kept.note)
+    try:
+        checkpoint = verify_log_signature(note, context.keys.log)
+        verdict = "signed" if checkpoint.size <= context.reader.log_size() else "cut"
+    except SluisError:
+        verdict = "unsigned" if context.keys.log else "no_keys"
+    return {
+        "note": kept.note,
+        "size": kept.size,
+        "at": moment_of(kept.signed_at_ms),
+        "origin": note.text.split("\n", 1)[0],
+        "keys": " ".join(map(str, context.keys.log)),
+        "witnesses": " ".join(map(str, context.keys.witnesses)),
+        "signers": list(dict.fromkeys(signature.name for signature in note.signatures)),
+        "verdict": verdict,
+    }
+
+
+def _chart(context: Context, named: Named, counts: Counts, days: Days) -> ColumnChart:
+    stacks = [
+        Stack(
+            label=named.day(column.first),
+            values=(column.results.released, column.results.partly, column.results.denied),
+        )
+        for column in counts.results(days)
+    ]
+    return ColumnChart(
+        name="month",
+        caption=context.t("page.today.chart"),
+        what=context.t("page.today.day_heading"),
+        series=[context.t(f"outcome.{name}") for name in OUTCOMES],
+        stacks=stacks,
+    )
+
+
+def _unconfirmed(context: Context, counts: Counts, today: date) -> list[Task]:
+    days = Days(today - timedelta(days=OVERDUE_BACK), today - timedelta(days=OVERDUE_DAYS + 1))
+    number = counts.unconfirmed(days).total
+    if not number:
+        return []
+    text = context.t(
+        "page.today.unconfirmed", n=grouped(number, context.language), days=OVERDUE_DAYS, back=OVERDUE_BACK
+    )
+    bounds = {"from": days.first.isoformat(), "until": days.last.isoformat()}
+    return [Task(text=text, href=exchanges_link(acknowledged="no", **bounds))]
+
+
+def _refusals(named: Named, counts: Counts, today: date) -> list[Task]:
+    since = counts.since()
+    if since is None:
+        return []
+    recent = [today, today - timedelta(days=1)]
+    found = anomalies(counts.pushes(window(today, len(recent))), recent, since)
+    return [Task(text=named.sentence(one), href=anomaly_link(one)) for one in found if one.kind == "refusals"]
+
+
+def _stopped(context: Context, named: Named) -> list[Task]:
+    found = []
+    for stop in context.reader.register.stops():
+        target = stop.target[:16] if stop.scope == "certificate" else stop.target
+        found.append(Task(text=context.t(f"stop.{stop.scope}", target=target), href="/deelnemers#stops"))
+    return found
+
+
+def _ending(context: Context, named: Named, today: date) -> list[Task]:
+    return [
+        Task(
+            text=context.t("page.today.ends", rule=found.rule, what=named.text(found.text)),
+            href="/deelnemers" if context.officer.role is Role.OPERATOR else "/afspraken",
+        )
+        for found in endings(context.bundle, today, ENDS_WITHIN)
+    ]
+
+
+def _matrix(named: Named, pairs: Mapping[tuple[str, str], Results], days: Days) -> Mapping[str, Any]:
+    bounds = {"from": days.first.isoformat(), "until": days.last.isoformat()}
+    senders = sorted({sender for sender, _ in pairs}, key=named.party)
+    recipients = sorted({recipient for _, recipient in pairs}, key=named.party)
+    rows = []
+    for sender in senders:
+        cells = []
+        for recipient in recipients:
+            results = pairs.get((sender, recipient))
+            href = exchanges_link(sender=sender, recipient=recipient, operation="signal.push", **bounds)
+            cells.append({"recipient": recipient, "results": results, "href": href})
+        total = sum(results.total for pair, results in pairs.items() if pair[0] == sender)
+        rows.append({"sender": sender, "cells": cells, "total": total})
+    return {"recipients": recipients, "rows": rows}
 
 
 PAGES = (Page(path="/", name="today", handler=show, roles=EVERYONE, logged=False),)
