@@ -16,7 +16,7 @@ import httpx
 from starlette.types import ASGIApp
 
 from broker.console.door import make_console
-from broker.console.pages import Page
+from broker.console.pages import LogKeys, Page
 from broker.console.people import Officer, People, Role, Session
 from broker.console.site import ConsoleParts, Site
 from tests.actors import Actor
@@ -26,17 +26,23 @@ URL = "http://console.test"
 COOKIE = "sluis_console"
 
 
-def parts_of(world: World, *, tls: bool = False) -> ConsoleParts:
+def parts_of(world: World, *, tls: bool = False, keys: LogKeys | None = None) -> ConsoleParts:
     """What the console stands on."""
     desk = world.broker.desk
     return ConsoleParts(
-        store=world.store, policy=desk.policy, committer=desk.committer, clock=world.clock, tls=tls
+        store=world.store,
+        policy=desk.policy,
+        committer=desk.committer,
+        clock=world.clock,
+        tls=tls,
+        keys=keys or LogKeys(),
     )
 
 
-def app_of(world: World, pages: Sequence[Page] | None = None) -> ASGIApp:
+def app_of(world: World, pages: Sequence[Page] | None = None, keys: LogKeys | None = None) -> ASGIApp:
     """The console; with pages of a test when given."""
-    return make_console(parts_of(world)) if pages is None else Site(parts_of(world), pages).app()
+    parts = parts_of(world, keys=keys)
+    return make_console(parts) if pages is None else Site(parts, pages).app()
 
 
 def officer_of(actor: Actor, role: Role = Role.OFFICER, reference: str = "fg-1") -> Officer:
@@ -78,10 +84,11 @@ async def browse(
     *,
     reference: str = "fg-1",
     pages: Sequence[Page] | None = None,
+    keys: LogKeys | None = None,
 ) -> AsyncIterator[Browser]:
     """Sign an officer in, of the inspectorate when no party is given."""
     session = people_of(world).sign_in(officer_of(actor or world.cast.nla, role, reference))
-    async with stranger(app_of(world, pages)) as http:
+    async with stranger(app_of(world, pages, keys)) as http:
         http.cookies.set(COOKIE, session.token)
         yield Browser(http, session)
 

@@ -14,7 +14,7 @@
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -25,6 +25,7 @@ from broker.console.listing import Listing
 from broker.console.people import Officer, Role, Session
 from broker.console.reading import Reader
 from broker.console.texts import Language, text_of
+from sluis.note import VKey
 from sluis.policy.bundle import Bundle
 
 EVERYONE = frozenset(Role)
@@ -69,6 +70,14 @@ Answer: TypeAlias = "View | Redirect | Download"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogKeys:
+    """The verifier keys of the log and of its witnesses, as the broker was set up."""
+
+    log: Sequence[VKey] = ()
+    witnesses: Sequence[VKey] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """All that a page may use."""
 
@@ -79,6 +88,7 @@ class Context:
     bundle: Bundle
     reader: Reader
     submit: Callable[[Work[Any]], Awaitable[Any]]  # through the committer: what is written is logged
+    keys: LogKeys = field(default_factory=LogKeys)
     filters: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)

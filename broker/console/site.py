@@ -10,7 +10,7 @@ with a sentence in the officer's language and a stable code.
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,7 +26,7 @@ from starlette.types import ASGIApp
 from broker.committer import Committer
 from broker.console.guard import Headers, RateLimit, check_origin, check_size, read_form
 from broker.console.listing import Listing
-from broker.console.pages import EXPORT_ROWS, Answer, Context, Download, Page, Redirect, View
+from broker.console.pages import EXPORT_ROWS, Answer, Context, Download, LogKeys, Page, Redirect, View
 from broker.console.people import SIGN_IN, People, Session
 from broker.console.reading import Journal, Reader, ReadPage, check_reason
 from broker.console.render import Renderer
@@ -63,6 +63,7 @@ class ConsoleParts:
     committer: Committer
     clock: Callable[[], datetime]
     tls: bool
+    keys: LogKeys = field(default_factory=LogKeys)
 
 
 class Site:
@@ -182,6 +183,7 @@ class Site:
             bundle=self.parts.policy.bundle,
             reader=Reader(self.parts.store, session.officer),
             submit=self.parts.committer.submit,
+            keys=self.parts.keys,
             filters=_filters(request, page),
             parts=dict(request.path_params),
             form=form,

@@ -21,6 +21,7 @@ from broker.console.authzen import DecisionPoint
 from broker.console.door import FROM_PROVIDER, make_console
 from broker.console.oidc import IdentityProvider
 from broker.console.serve import Console
+from broker.console.pages import LogKeys
 from broker.console.site import ConsoleParts
 from broker.keys import BrokerKeys
 from broker.policy.active import install
@@ -71,6 +72,10 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         WitnessClient(item.url, parse_vkeys(item.vkeys, WITNESS_TYPES), verify=_witness_roots(item))
         for item in settings.witnesses
     ]
+    log_keys = LogKeys(
+        log=[signer.vkey for signer in keys.log],
+        witnesses=[vkey for item in settings.witnesses for vkey in parse_vkeys(item.vkeys, WITNESS_TYPES)],
+    )
     store = open_store(settings.database)
     bundle = install(store, files, utc_now())
     broker = make_broker(store, bundle, keys.receipt, settings.origin, utc_now, stop.is_set)
@@ -80,7 +85,7 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     _add_services(server, broker)
     port = bind(server, settings.listen, tls)
-    listeners = [*_decision_point(settings, broker, tls), *_console(settings, broker)]
+    listeners = [*_decision_point(settings, broker, tls), *_console(settings, broker, log_keys)]
     broker.desk.committer.start()
     await server.start()
     for listener in listeners:
@@ -135,7 +140,7 @@ def _decision_point(settings: BrokerSettings, broker: Broker, tls: TlsFiles) -> 
     ]
 
 
-def _console(settings: BrokerSettings, broker: Broker) -> list[Console]:
+def _console(settings: BrokerSettings, broker: Broker, log_keys: LogKeys) -> list[Console]:
     if not settings.console_listen:
         return []
     provider = None
@@ -147,6 +152,7 @@ def _console(settings: BrokerSettings, broker: Broker) -> list[Console]:
         committer=broker.desk.committer,
         clock=utc_now,
         tls=settings.console_certificate is not None,
+        keys=log_keys,
     )
     return [
         Console(

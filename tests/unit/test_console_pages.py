@@ -25,6 +25,8 @@ from tests.world import FIRM, World
 # Who may see what. A page that is not in here has no reader, and the test says so.
 MATRIX = {
     "today": {Role.OFFICER, Role.AUTHORITY, Role.OPERATOR},
+    "exchange": {Role.OFFICER, Role.AUTHORITY},
+    "exchange_evidence": {Role.OFFICER, Role.AUTHORITY},
     "reads": {Role.OFFICER, Role.AUTHORITY},
 }
 SCRIPT = "<script>alert(1)</script>"
