@@ -20,8 +20,8 @@ from broker.console.app import make_app
 from broker.console.authzen import DecisionPoint
 from broker.console.door import FROM_PROVIDER, make_console
 from broker.console.oidc import IdentityProvider
-from broker.console.serve import Console
 from broker.console.pages import LogKeys
+from broker.console.serve import Console
 from broker.console.site import ConsoleParts
 from broker.keys import BrokerKeys
 from broker.policy.active import install

@@ -220,7 +220,9 @@ async def take(browser: Browser, exchange: int, **form: str) -> int:
 async def test_the_bundle_holds_offline_and_its_taking_is_logged(world: World, exchange: int) -> None:
     signal = world.entries(exchange)[0]["exchange"]
     async with browse(world, keys=KEYS) as browser:
-        answer = await browser.post(f"/uitwisseling/{exchange}/bewijs", {"reason": "klacht van een betrokkene"})
+        answer = await browser.post(
+            f"/uitwisseling/{exchange}/bewijs", {"reason": "klacht van een betrokkene"}
+        )
     assert answer.status_code == 200
     assert answer.headers["content-disposition"] == f'attachment; filename="sluis-{signal}.zip"'
     found = verify_evidence(answer.content, KEYS.log, KEYS.witnesses, 1)

@@ -25,6 +25,7 @@ from tests.world import FIRM, World
 # Who may see what. A page that is not in here has no reader, and the test says so.
 MATRIX = {
     "today": {Role.OFFICER, Role.AUTHORITY, Role.OPERATOR},
+    "exchanges": {Role.OFFICER, Role.AUTHORITY},
     "exchange": {Role.OFFICER, Role.AUTHORITY},
     "exchange_evidence": {Role.OFFICER, Role.AUTHORITY},
     "reads": {Role.OFFICER, Role.AUTHORITY},

@@ -340,4 +340,3 @@ def test_a_key_that_is_none_is_refused() -> None:
     ]
     results = run([case(keys=keys) for keys, _ in table])
     assert [(result["ok"], result["refused"]) for result in results] == [(False, code) for _, code in table]
-

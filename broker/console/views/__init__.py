@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The pages, in the order of the menu."""
 
-from broker.console.views import exchange, reads, today
+from broker.console.views import exchange, exchanges, reads, today
 
-PAGES = (*today.PAGES, *exchange.PAGES, *reads.PAGES)
+PAGES = (*today.PAGES, *exchanges.PAGES, *exchange.PAGES, *reads.PAGES)
