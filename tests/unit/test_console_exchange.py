@@ -3,7 +3,6 @@
 
 import html
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -37,13 +36,13 @@ def follow(world: World) -> None:
 
 
 @pytest.fixture
-async def exchange(world: World) -> AsyncIterator[int]:
+async def exchange(world: World) -> int:
     """A fine that was pushed; gives the index of its entry."""
     install(world.store, read_files(default_directory()), world.clock())
     await world.certify(FIRM)
     await world.push(world.envelope(FIRM))
     follow(world)
-    yield world.size - 1
+    return world.size - 1
 
 
 async def page_of(world: World, path: str, lang: str = "nl") -> str:

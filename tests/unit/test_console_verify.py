@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What the officer's own browser recomputes: verify.js in Node, on a real log, and on one tampered with at each step."""
+"""What an officer's own browser recomputes: verify.js in Node, on a log and on one tampered with at each step."""
 
 import json
 import os

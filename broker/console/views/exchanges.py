@@ -41,10 +41,9 @@ CHOICES: Mapping[str, re.Pattern[str]] = {
 }
 COLUMNS = (
     Column(key="at", heading="page.exchanges.at", kind=Kind.MOMENT),
-    Column(key="sender", heading="facet.sender", kind=Kind.PARTY),
-    Column(key="recipient", heading="facet.recipient", kind=Kind.PARTY),
+    Column(key="sender", heading="facet.sender"),
+    Column(key="recipient", heading="facet.recipient"),
     Column(key="kind", heading="facet.kind"),
-    Column(key="purpose", heading="facet.purpose"),
     Column(key="result", heading="facet.result"),
     Column(key="log_index", heading="page.exchanges.log_index", kind=Kind.NUMBER),
 )
@@ -187,17 +186,14 @@ def _active(context: Context, labels: Labels) -> Iterator[tuple[str, str]]:
 
 def _row(row: ExchangeRow, labels: Labels) -> dict[str, Cell]:
     shape = row.shape
-    words = {facet: labels.of(facet, getattr(shape, facet)) for facet in ("kind", "purpose")}
     result = labels.of("result", shape.result)
     reason = labels.of("reason", shape.reason) if shape.reason else ""
     return {
-        **words,
         "at": moment_of(row.time_ms),
         "href": f"{EXCHANGE}/{row.log_index}",
-        "sender": shape.sender,
-        "sender_name": labels.party(shape.sender),
-        "recipient": shape.recipient,
-        "recipient_name": labels.party(shape.recipient),
+        "sender": labels.party(shape.sender),
+        "recipient": labels.party(shape.recipient),
+        "kind": labels.of("kind", shape.kind),
         "result": f"{result}: {reason}" if reason else result,
         "log_index": row.log_index,
     }
