@@ -18,6 +18,7 @@ from typing import Any
 
 from broker.console.people import Officer, Role, described
 from broker.console.reading_exchanges import Exchanges
+from broker.console.saved_views import SavedViews
 from broker.record import UNKNOWN
 from broker.step import Needs, Step
 from broker.storage.console_port import ConsoleRead
@@ -87,6 +88,11 @@ class Reader:
     def exchanges(self) -> Exchanges:
         """The index of exchanges, in her sight."""
         return Exchanges(self._store, self.sight)
+
+    @property
+    def saved_views(self) -> SavedViews:
+        """The choices that she keeps."""
+        return SavedViews(self._store.console, self._officer)
 
     def entry(self, log_index: int) -> Entry:
         """Give an exchange's entry. Raises NotFound also for one that is not hers, so that nothing leaks."""

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from broker.console import saved_views
 from broker.console.histogram import HEIGHT, histogram
 from broker.console.people import Role
 from broker.console.views import exchanges
@@ -203,3 +204,60 @@ def test_columns_stand_on_the_ground_and_the_highest_fills_the_drawing() -> None
     ]
     assert all(piece.x + piece.width <= 100 for piece in drawn.pieces)
     assert histogram(days[:1]).pieces == []
+
+
+# saved views
+
+
+async def test_a_choice_is_kept_under_a_name_and_forgotten(busy: World) -> None:
+    form = {"name": " Geweigerd  <b> ", "result": "denied", "from": "2026-06-01", "other": "1"}
+    async with browse(busy) as browser:
+        kept = await browser.post(f"{PATH}/bewaren", form)
+        address = f"{PATH}?result=denied&from=2026-06-01"
+        assert (kept.status_code, kept.headers["location"]) == (303, address)
+        text = (await browser.get(address)).text
+        assert "Geweigerd &lt;b&gt;</a>" in text
+        assert html.escape(address) in (await browser.get(PATH)).text
+        gone = await browser.post(f"{PATH}/vergeten", {"name": "Geweigerd <b>"})
+        assert gone.status_code == 303
+        assert "Geweigerd &lt;b&gt;" not in (await browser.get(PATH)).text
+
+
+async def test_nobody_else_sees_a_kept_choice(busy: World) -> None:
+    async with browse(busy, reference="fg-1") as browser:
+        await browser.post(f"{PATH}/bewaren", {"name": "eigen keuze"})
+        assert "eigen keuze" in (await browser.get(PATH)).text
+    for actor, reference in ((None, "fg-2"), (busy.cast.sna, "fg-1")):
+        async with browse(busy, actor=actor, reference=reference) as browser:
+            await browser.post(f"{PATH}/vergeten", {"name": "eigen keuze"})
+            assert "eigen keuze" not in (await browser.get(PATH)).text
+    async with browse(busy, reference="fg-1") as browser:
+        assert "eigen keuze" in (await browser.get(PATH)).text
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"name": ""},
+        {"name": "x" * 61},
+        {"name": "over 999990019"},
+        {"name": "goed", "sender": "//evil.example"},
+        {"name": "goed", "result": "alles"},
+        {"name": "goed", "csrf": "x"},
+    ],
+)
+async def test_a_choice_that_will_not_do_is_not_kept(busy: World, form: dict[str, str]) -> None:
+    async with browse(busy) as browser:
+        refused = await browser.post(f"{PATH}/bewaren", form)
+    assert refused.status_code == (403 if "csrf" in form else 400)
+    assert busy.store.console.views(busy.cast.nla.oin, "fg-1") == []
+
+
+async def test_no_officer_keeps_choices_without_end(busy: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_views, "MAX_VIEWS", 2)
+    async with browse(busy) as browser:
+        statuses = [
+            (await browser.post(f"{PATH}/bewaren", {"name": name})).status_code
+            for name in ("a", "b", "b", "c")
+        ]
+    assert statuses == [303, 303, 303, 400]

@@ -26,6 +26,8 @@ from tests.world import FIRM, World
 MATRIX = {
     "today": {Role.OFFICER, Role.AUTHORITY, Role.OPERATOR},
     "exchanges": {Role.OFFICER, Role.AUTHORITY},
+    "exchanges_save": {Role.OFFICER, Role.AUTHORITY},
+    "exchanges_forget": {Role.OFFICER, Role.AUTHORITY},
     "exchange": {Role.OFFICER, Role.AUTHORITY},
     "exchange_evidence": {Role.OFFICER, Role.AUTHORITY},
     "reads": {Role.OFFICER, Role.AUTHORITY},

@@ -5,15 +5,27 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from urllib.parse import urlencode
 
 from broker.console.histogram import histogram
 from broker.console.labels import Labels
 from broker.console.listing import Cell, Column, Kind, Listing
-from broker.console.pages import DAY, INDEX, OFFICERS, PAGE_ROWS, Context, Page, View, moment_of
+from broker.console.pages import (
+    DAY,
+    INDEX,
+    OFFICERS,
+    PAGE_ROWS,
+    Context,
+    Page,
+    Redirect,
+    View,
+    moment_of,
+)
 from broker.console.views.exchange import PATH as EXCHANGE
 from broker.storage.projected import FACETS, ZONE, Days, ExchangeRow, Facets, Filter
 from sluis.errors import InvalidInput
 
+PATH = "/uitwisselingen"
 DEFAULT_DAYS = 30
 SHOWN = 6  # values of a facet before "more"
 WORD = re.compile(r"\?|[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -39,6 +51,8 @@ CHOICES: Mapping[str, re.Pattern[str]] = {
     "operation": WORD,
     "policy": DIGEST,
 }
+DAYS: Mapping[str, re.Pattern[str]] = {"from": DAY, "until": DAY}
+KEPT = {**CHOICES, **DAYS}
 COLUMNS = (
     Column(key="at", heading="page.exchanges.at", kind=Kind.MOMENT),
     Column(key="sender", heading="facet.sender"),
@@ -111,9 +125,34 @@ def show(context: Context) -> View:
             "histogram": histogram(context.reader.exchanges.columns(chosen, days)),
             "newest": context.link(before="") if before else "",
             "kept": {name: value for name, value in context.filters.items() if name in CHOICES},
+            "words": {name: value for name, value in context.filters.items() if name in KEPT},
+            "saved": list(_saved(context)),
         },
         listing=Listing(columns=COLUMNS, rows=[_row(row, labels) for row in shown], older=older),
     )
+
+
+def save(context: Context) -> Redirect:
+    """Keep the choice under a name, and go back to it."""
+    query = context.reader.saved_views.keep(context.form.get("name", ""), context.form, KEPT)
+    return Redirect(to=_address(query))
+
+
+def forget(context: Context) -> Redirect:
+    """Forget a view."""
+    context.reader.saved_views.drop(context.form.get("name", ""))
+    return Redirect(to=PATH)
+
+
+def _saved(context: Context) -> Iterator[tuple[str, str, bool]]:
+    """Her views: name, address, and whether it is the choice of now."""
+    now = urlencode({name: context.filters[name] for name in KEPT if name in context.filters})
+    for row in context.reader.saved_views.all():
+        yield row.name, _address(row.query), row.query == now
+
+
+def _address(query: str) -> str:
+    return f"{PATH}?{query}" if query else PATH
 
 
 def chosen_days(context: Context) -> Days:
@@ -211,12 +250,27 @@ def _exported(row: ExchangeRow) -> dict[str, Cell]:
 
 PAGES = (
     Page(
-        path="/uitwisselingen",
+        path=PATH,
         name="exchanges",
         handler=show,
         roles=OFFICERS,
         logged=True,
-        filters={**CHOICES, "from": DAY, "until": DAY, "before": INDEX},
+        filters={**KEPT, "before": INDEX},
         listed=True,
+    ),
+    *(
+        Page(
+            path=f"{PATH}/{path}",
+            name=name,
+            handler=handler,
+            roles=OFFICERS,
+            logged=False,  # it tells of no exchange
+            method="POST",
+            menu=False,
+        )
+        for path, name, handler in (
+            ("bewaren", "exchanges_save", save),
+            ("vergeten", "exchanges_forget", forget),
+        )
     ),
 )
