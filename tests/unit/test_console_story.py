@@ -2,16 +2,20 @@
 """An entry of an exchange in words, in both languages, without a value."""
 
 import json
+from typing import get_args
 
 import pytest
 
 from broker.console.story import headline, result_of, story_of
-from broker.console.texts import Language
+from broker.console.texts import Language, has_text
 from broker.decide.engine import decide
+from broker.decide.model import FactState
 from broker.policy.cases import request_of
 from broker.record import exchange_record
 from sluis.canonical import canonical_json
-from sluis.policy.rules import Notice
+from sluis.header import Delivery
+from sluis.policy.catalog import Category
+from sluis.policy.rules import Notice, Obligations, Status
 from tests.unit.decide_samples import BUNDLE, FINE, outcome
 from tests.unit.test_policy_cases import CASES
 
@@ -34,7 +38,7 @@ def test_every_case_of_the_rules_can_be_told_in_both_languages() -> None:
             told = repr(story)
             assert not any(value in told for value in request.claims.values() if "@" in value)
             seen |= {story.result, *entry["obligations"], entry["obligations"].get("notice", "")}
-    assert {"released", "partly", "denied", "retention", "handling", *Notice} <= seen
+    assert {"released", "partly", "denied", "retention", "handling", Notice.MAY, Notice.MUST} <= seen
 
 
 def test_what_passed_and_what_did_not_stands_by_label() -> None:
@@ -88,6 +92,19 @@ def test_every_step_that_a_broker_logs_has_its_sentence(operation: str, outcomes
         }
         assert len(told) == len(outcomes)
         assert not any(operation in sentence for sentence in told)
+
+
+def test_every_duty_that_a_rule_may_bring_has_its_sentence() -> None:
+    handling = get_args(Obligations.model_fields["handling"].annotation)
+    keys = [
+        *(f"story.handling.{code}" for code in handling),
+        *(f"story.notice.{notice}" for notice in Notice),
+    ]
+    keys += [f"story.status.{status}" for status in Status] + [f"story.fact.{state}" for state in FactState]
+    keys += [f"label.category.{category}" for category in Category]
+    keys += [f"label.delivery.{delivery}" for delivery in Delivery]
+    assert len(keys) > 20
+    assert [key for key in keys if not has_text(key)] == []
 
 
 def test_words_that_the_rules_do_not_know_are_shown_as_they_stand() -> None:

@@ -229,7 +229,9 @@ def test_what_is_no_signed_note_is_refused() -> None:
         NOTE.replace("\n11\n", "\n011\n"),
         NOTE.replace("\n11\n", "\n-11\n"),
         NOTE.replace("\n11\n", "\n99999999999999999999\n"),
+        NOTE.replace("\n11\n", "\n9999999999999999999\n"),
         NOTE.replace("\n11\n", "\n11\r\n"),
+        NOTE.replace(encode_base64(LOG.checkpoint().root), encode_base64(LOG.checkpoint().root[:31])),
         NOTE.replace("— broker", "- broker"),
         NOTE.replace("— broker.example/log", "— broker.example/log "),
         NOTE.replace("=\n\n", "\n\n"),
@@ -294,6 +296,16 @@ def test_a_false_signature_condemns_its_step() -> None:
     ]
 
 
+def test_a_line_counts_only_under_the_name_and_the_id_of_its_key() -> None:
+    parsed = Note.parse(NOTE)
+    others = [
+        replace(parsed.signatures[0], name="other.example/log"),
+        replace(parsed.signatures[0], key_id=b"\0" * 4),
+    ]
+    notes = [replace(parsed, signatures=(other, *parsed.signatures[1:])).format() for other in others]
+    assert each(*(case(checkpoint=note) for note in notes)) == [[("log", "log-unsigned")]] * 2
+
+
 # the witnesses
 
 
@@ -317,7 +329,9 @@ def test_a_cosignature_on_another_tree_or_time_is_refused() -> None:
     [line] = cosign(LOG.checkpoint(), W1[:1], TIME)
     later = replace(line, signature=(TIME + 1).to_bytes(8, "big") + line.signature[8:])
     moved = Note.parse(LOG.signed()).with_signatures([later]).format()
-    assert each(case(checkpoint=note), case(checkpoint=moved)) == [[("witnesses", "witness-signature")]] * 2
+    short = Note.parse(LOG.signed()).with_signatures([replace(line, signature=b"short")]).format()
+    found = each(case(checkpoint=note), case(checkpoint=moved), case(checkpoint=short))
+    assert found == [[("witnesses", "witness-signature")]] * 3
 
 
 def test_one_key_does_not_count_for_two() -> None:
