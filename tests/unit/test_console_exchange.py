@@ -24,14 +24,16 @@ from tests.world import FIRM, ORIGIN, VALUES, World
 KEYS = LogKeys(log=vkeys(LOG_KEYS), witnesses=vkeys(W1))
 
 
-def follow(world: World) -> None:
+def follow(world: World, *, witnessed: bool = True) -> None:
     """Let the index follow the log, and sign the head."""
     projection = Projection(world.store)
     while projection.advance():
         pass
     tree = world.store.head().tree
     head = Checkpoint(origin=ORIGIN, size=tree.size, root=tree.root())
-    note = Note.parse(sign_checkpoint(head, LOG_KEYS, TIME)).with_signatures(cosign(head, W1, TIME + 1))
+    note = Note.parse(sign_checkpoint(head, LOG_KEYS, TIME))
+    if witnessed:
+        note = note.with_signatures(cosign(head, W1, TIME + 1))
     world.store.add_checkpoint(tree.size, note.format(), world.clock.ms())
 
 
@@ -196,7 +198,15 @@ async def test_every_sentence_of_the_proof_is_on_the_page(world: World, exchange
     source = (STATIC / "verify.js").read_text("utf-8") + (STATIC / "proof.js").read_text("utf-8")
     used = {found.split('"')[1] for found in source.split("new Wrong(")[1:]}
     used |= {f"{step}-ok" for step in ("entry", "leaf", "root", "note", "log", "witnesses")}
-    used |= {"not-taken", "verdict-own", "verdict-server", "verdict-wrong", "keys-own", "keys-server"}
+    used |= {
+        "not-taken",
+        "verdict-own",
+        "verdict-server",
+        "verdict-wrong",
+        "verdict-unwitnessed",
+        "keys-own",
+        "keys-server",
+    }
     used |= {"mark-right", "mark-wrong", "mark-open"}
     assert used == there
 
@@ -207,6 +217,24 @@ async def test_without_a_checkpoint_the_page_says_so(world: World) -> None:
     text = await page_of(world, f"/uitwisseling/{world.size - 1}")
     assert "er is nog geen ijkpunt" in text
     assert "<script" not in text
+
+
+async def test_a_checkpoint_that_no_witness_saw_gives_way_to_one_that_they_did(world: World) -> None:
+    install(world.store, read_files(default_directory()), world.clock())
+    await world.push(world.envelope(FIRM))
+    index, lonely = world.size - 1, world.size
+    follow(world, witnessed=False)
+    assert f"\n{lonely}\n" in part(await page_of(world, f"/uitwisseling/{index}"), "checkpoint")[0]
+    follow(world)  # the reading made the log longer
+    async with browse(world, keys=KEYS) as browser:
+        text = (await browser.get(f"/uitwisseling/{index}")).text
+        bundle = await browser.post(f"/uitwisseling/{index}/bewijs", {"reason": "voor de proef"})
+    [checkpoint] = part(text, "checkpoint")
+    assert f"\n{lonely + 1}\n" in checkpoint
+    assert "— witness.example/w1 " in checkpoint
+    assert (
+        verify_evidence(bundle.content, KEYS.log, KEYS.witnesses, 1).checkpoint.checkpoint.size == lonely + 1
+    )
 
 
 # the evidence

@@ -72,8 +72,10 @@ async function check() {
     }
     if (wrong.length === 0) show(verdict, true, own ? "verdict-own" : "verdict-server", { n: blocks.length });
     else {
-      const { index, first } = wrong[0];
-      show(verdict, false, "verdict-wrong", { index, why: sentence(first.code, first.values) });
+      const { index, first } = wrong.find((each) => each.first.code !== "witness-none") ?? wrong[0];
+      // A checkpoint that is a second old may have no witness yet: no proof, and no alarm either.
+      if (first.code === "witness-none") show(verdict, null, "verdict-unwitnessed");
+      else show(verdict, false, "verdict-wrong", { index, why: sentence(first.code, first.values) });
     }
   } catch (error) {
     // Whatever goes wrong, nothing may look proven.

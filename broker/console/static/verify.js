@@ -255,7 +255,8 @@ export async function verifyEntry({ entry, exchange, index, path, checkpoint, ke
   });
   await take("witnesses", async () => {
     const { times, known } = await checkWitnesses(note, keys);
-    return { count: times.size, known, names: [...times.keys()].join(", "), time: [...times.values()][0] };
+    const time = [...times.values()].reduce((first, each) => (each < first ? each : first));
+    return { count: times.size, known, names: [...times.keys()].join(", "), time };
   });
   return { ok: !failed, steps };
 }
