@@ -13,13 +13,13 @@ from typing import Any
 from broker.console.texts import Language, has_text, text_of
 from broker.decide.explain import explain
 from broker.decide.recorded import recorded_decision
+from broker.storage.projected import DENIED, PARTLY, RELEASED
 from sluis.policy import dutch
 from sluis.policy.bundle import Bundle
 from sluis.policy.reading_rules import address
 from sluis.policy.rules import LegalBasis, Rule
 from sluis.policy.schema import Labelled
 
-RELEASED, PARTLY, DENIED = "released", "partly", "denied"
 _SENTENCE = re.compile(r"(?<=[.])\s+(?=[A-Z])")
 _PERIOD = re.compile(r"P([0-9]+)([YMD])")
 _UNITS = {"Y": ("year", "years"), "M": ("month", "months"), "D": ("day", "days")}

@@ -4,7 +4,7 @@
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from broker.console.labels import Labels
 from broker.console.pages import OFFICERS, Context, Download, Page, Redirect, View, moment_of
@@ -28,7 +28,7 @@ class Chapter:
     headline: str
     story: Story | None
     rules_kept: bool
-    since: Any  # when the rules came in force, or None
+    since: datetime | None  # when the rules came in force
 
 
 def show(context: Context) -> View | Redirect:
