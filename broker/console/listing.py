@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A list on a page, and its twins as CSV (RFC 4180) and JSON.
+"""A list on a page, and its twins as CSV (RFC 4180), JSON, and JSON Lines (an object a line).
 
 A spreadsheet takes a cell that begins with = + - or @ for a formula. Participants choose some of our texts, so
 such a cell gets an apostrophe in front, which a spreadsheet shows as nothing and never computes.
@@ -8,7 +8,7 @@ such a cell gets an apostrophe in front, which a spreadsheet shows as nothing an
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -48,8 +48,16 @@ class Listing:
 
     def json(self) -> bytes:
         """Write the rows as JSON."""
-        rows = [{column.key: _plain(row.get(column.key)) for column in self.columns} for row in self.rows]
-        return json.dumps({"rows": rows}, ensure_ascii=False, indent=1).encode() + b"\n"
+        return json.dumps({"rows": list(self._objects())}, ensure_ascii=False, indent=1).encode() + b"\n"
+
+    def jsonl(self) -> bytes:
+        """Write each row as JSON on a line of its own."""
+        lines = (json.dumps(row, ensure_ascii=False) for row in self._objects())
+        return "".join(f"{line}\n" for line in lines).encode()
+
+    def _objects(self) -> Iterator[dict[str, str | int | None]]:
+        for row in self.rows:
+            yield {column.key: _plain(row.get(column.key)) for column in self.columns}
 
     def csv(self) -> bytes:
         """Write the rows as RFC 4180, in UTF-8, with a header."""

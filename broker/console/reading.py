@@ -18,8 +18,10 @@ from typing import Any
 
 from broker.console.people import Officer, Role, described
 from broker.console.reading_counts import Counts
+from broker.console.reading_exchanges import Exchanges
 from broker.console.reading_record import Record
 from broker.console.reading_register import Register
+from broker.console.saved_views import SavedViews
 from broker.record import UNKNOWN
 from broker.step import Needs, Step
 from broker.storage.console_port import ConsoleRead
@@ -35,6 +37,8 @@ MAX_REASON = 300
 _REMEMBERED = 10_000
 _SAFE = re.compile(
     r"[0-9]{20}|20[0-9]{2}-[01][0-9]-[0-3][0-9]|(?!.*[0-9]{8})[A-Za-z][A-Za-z0-9_.-]*|[0-9]{1,7}"
+    r"|sha256:[0-9a-f]{64}"  # the digest of rules
+    r"|[A-Za-z]{1,20} [0-9]{1,3}[a-z]{0,2}([:.][0-9]{1,3}[a-z]{0,2})?(\([0-9]{1,2}[a-z]?\))?(\([a-z]\))?"  # an article
 )
 _PORTION = 500
 _PARTIES = {"sender", "recipient"}  # an acknowledgement has the second only
@@ -72,9 +76,7 @@ class Reader:
     @property
     def counts(self) -> Counts:
         """What is counted of her exchanges. Raises NotPermitted `not-your-role` for an operator."""
-        if self._officer.role is Role.OPERATOR:
-            raise NotPermitted("not-your-role")
-        return Counts(self._store, Sight(self._officer.scope or None))
+        return Counts(self._store, self.sight)
 
     @property
     def record(self) -> Record:
@@ -92,6 +94,23 @@ class Reader:
         if officer.role is Role.OPERATOR:
             return False
         return not officer.scope or officer.scope in (content.get("sender"), content.get("recipient"))
+
+    @property
+    def sight(self) -> Sight:
+        """Whose exchanges she sees. Raises NotPermitted `not-your-role` for an operator."""
+        if self._officer.role is Role.OPERATOR:
+            raise NotPermitted("not-your-role")
+        return Sight(self._officer.scope) if self._officer.scope else Sight.everything()
+
+    @property
+    def exchanges(self) -> Exchanges:
+        """The index of exchanges, in her sight."""
+        return Exchanges(self._store, self.sight)
+
+    @property
+    def saved_views(self) -> SavedViews:
+        """The choices that she keeps."""
+        return SavedViews(self._store.console, self._officer)
 
     def entry(self, log_index: int) -> Entry:
         """Give an exchange's entry. Raises NotFound also for one that is not hers, so that nothing leaks."""

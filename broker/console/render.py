@@ -2,7 +2,7 @@
 """Turns values into HTML: Jinja2 with everything escaped, and a name that is missing is a mistake, not a blank."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -45,12 +45,16 @@ class Renderer:
         def term(key: str) -> Markup:
             return term_element(key, language)
 
+        def day(value: date) -> Markup:
+            return day_element(value, language)
+
         def number(value: int) -> str:
             return grouped(value, language)
 
         frame: dict[str, Any] = {
             "t": t,
             "moment": moment,
+            "day": day,
             "term": term,
             "number": number,
             "lang": language.value,
@@ -66,6 +70,14 @@ def time_element(at: datetime, language: Language) -> Markup:
     utc = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return Markup('<time datetime="{}">{} {} {}, {}</time>').format(
         utc, local.day, month, local.year, f"{local:%H:%M}"
+    )
+
+
+def day_element(value: date, language: Language) -> Markup:
+    """A day as people say it."""
+    month = _MONTHS[language].split()[value.month - 1]
+    return Markup('<time datetime="{}">{} {} {}</time>').format(
+        value.isoformat(), value.day, month, value.year
     )
 
 

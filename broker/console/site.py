@@ -42,7 +42,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-TWINS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
+TWINS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "jsonl": "application/jsonl"}
 LANGUAGE_COOKIE = "sluis_lang"
 MAX_THREADS = 4
 ADDRESS_PER_MINUTE, ADDRESS_BURST = 600, 200
@@ -310,7 +310,7 @@ def _filters(request: Request, page: Page) -> dict[str, str]:
 
 
 def _file_of(listing: Listing, page: Page, twin: str) -> Response:
-    content = listing.csv() if twin == "csv" else listing.json()
+    content = {"csv": listing.csv, "json": listing.json, "jsonl": listing.jsonl}[twin]()
     return _download(Download(name=f"sluis-{page.name}.{twin}", media_type=TWINS[twin], content=content))
 
 

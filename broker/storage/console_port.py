@@ -40,6 +40,16 @@ class ConsoleRead:
     reference: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleView:
+    """A choice on the page of exchanges, as the query of its address, kept by one officer under a name."""
+
+    organisation: str
+    reference: str
+    name: str
+    query: str
+
+
 class ConsoleStore(Protocol):
     """Sessions and tokens, each call durable by itself. Raises Unavailable `storage-unavailable`."""
 
@@ -60,4 +70,16 @@ class ConsoleStore(Protocol):
     def end_session(self, token_hash: bytes) -> None: ...
     def reads(self, organisation: str, before: int, limit: int) -> Sequence[ConsoleRead]:
         """Readings below a log index, newest first; of every organisation when it is empty."""
+        ...
+
+    def views(self, organisation: str, reference: str) -> Sequence[ConsoleView]:
+        """An officer's views by name."""
+        ...
+
+    def put_view(self, row: ConsoleView) -> None:
+        """Keep a view; one of the same name is replaced."""
+        ...
+
+    def drop_view(self, organisation: str, reference: str, name: str) -> None:
+        """Forget a view, if it is there."""
         ...

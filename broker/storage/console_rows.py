@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Sessions, tokens and readings of the console on SQLite and PostgreSQL: see `console_port.py`."""
+"""Sessions, tokens, readings and views of the console on SQLite and PostgreSQL: see `console_port.py`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from sqlalchemy import Executable, delete, insert, select, update
 
-from broker.storage.console_port import ConsoleLink, ConsoleRead, ConsoleSession
+from broker.storage.console_port import ConsoleLink, ConsoleRead, ConsoleSession, ConsoleView
 from broker.storage.engines import Engines, session
 from broker.storage.queries import MAX_INTEGER, TABLES
 
@@ -67,6 +67,31 @@ class ConsoleRows:
         query = query.order_by(table.c.log_index.desc()).limit(max(limit, 0))
         with session(self._engines.reader) as connection:
             return [ConsoleRead(**row._asdict()) for row in connection.execute(query)]
+
+    def views(self, organisation: str, reference: str) -> Sequence[ConsoleView]:
+        """An officer's views by name."""
+        table = TABLES["console_view"]
+        query = select(*table.c).where(table.c.organisation == organisation, table.c.reference == reference)
+        with session(self._engines.reader) as connection:
+            rows = [ConsoleView(**row._asdict()) for row in connection.execute(query)]
+        return sorted(rows, key=lambda row: row.name)
+
+    def put_view(self, row: ConsoleView) -> None:
+        """Keep a view; one of the same name is replaced."""
+        self._write(
+            self._view(row.organisation, row.reference, row.name),
+            insert(TABLES["console_view"]).values(**asdict(row)),
+        )
+
+    def drop_view(self, organisation: str, reference: str, name: str) -> None:
+        """Forget a view, if it is there."""
+        self._write(self._view(organisation, reference, name))
+
+    def _view(self, organisation: str, reference: str, name: str) -> Executable:
+        table = TABLES["console_view"]
+        return delete(table).where(
+            table.c.organisation == organisation, table.c.reference == reference, table.c.name == name
+        )
 
     def _write(self, *statements: Executable) -> None:
         with session(self._engines.writer, "console_session") as connection:

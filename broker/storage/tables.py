@@ -8,6 +8,7 @@
     policy_bundle, policy_activation                the rules that decided, and since when
     counter                                         how many subjects passed on a day
     console_session, console_link, console_read     officers in the console, and where their reading is logged
+    console_view                                    choices that an officer keeps under a name
     lease                                           who does a task, on an engine without advisory locks
     projection, exchange_*                          what the console reads; follows from the log alone
 
@@ -310,6 +311,16 @@ class ConsoleReadTable(BrokerTable, table=True):
     )
     organisation: str = Field(sa_column=Column(Text, nullable=False))
     reference: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class ConsoleViewTable(BrokerTable, table=True):
+    """A choice on the page of exchanges, kept by one officer."""
+
+    __tablename__: ClassVar[str] = "console_view"
+    organisation: str = Field(sa_column=Column(Text, primary_key=True))
+    reference: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    query: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class LeaseTable(BrokerTable, table=True):

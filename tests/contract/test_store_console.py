@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The console's rows: a token works once, what expired is removed, and readings are found by organisation."""
 
-from broker.storage.console_port import ConsoleLink, ConsoleRead, ConsoleSession
+from broker.storage.console_port import ConsoleLink, ConsoleRead, ConsoleSession, ConsoleView
 from tests.contract.conftest import Database
 
 
@@ -61,3 +61,25 @@ def test_readings_are_given_newest_first_by_organisation(database: Database) -> 
     assert found("a", 99) == [2, 0]
     assert found("a", 2) == [0]
     assert found("", 1 << 80, 2) == [2, 1]
+
+
+def test_a_view_is_kept_replaced_and_forgotten_for_one_officer(database: Database) -> None:
+    rows = database.open().console
+
+    def view(name: str, query: str, reference: str = "fg-1", organisation: str = "1") -> ConsoleView:
+        return ConsoleView(organisation=organisation, reference=reference, name=name, query=query)
+
+    for row in (
+        view("b", "x=1"),
+        view("a", "x=2"),
+        view("b", "x=3"),
+        view("b", "y", "fg-2"),
+        view("b", "z", "fg-1", "2"),
+    ):
+        rows.put_view(row)
+    assert rows.views("1", "fg-1") == [view("a", "x=2"), view("b", "x=3")]
+    rows.drop_view("1", "fg-1", "b")
+    rows.drop_view("1", "fg-1", "not there")
+    assert rows.views("1", "fg-1") == [view("a", "x=2")]
+    assert rows.views("1", "fg-2") == [view("b", "y", "fg-2")]
+    assert rows.views("2", "fg-1") == [view("b", "z", "fg-1", "2")]

@@ -28,6 +28,11 @@ MATRIX = {
     "today": {Role.OFFICER, Role.AUTHORITY, Role.OPERATOR},
     "timeline": {Role.OFFICER, Role.AUTHORITY},
     **{name: set(Role) for name in ("log", "consistency", "proof", "parties")},
+    "exchanges": {Role.OFFICER, Role.AUTHORITY},
+    "exchanges_save": {Role.OFFICER, Role.AUTHORITY},
+    "exchanges_forget": {Role.OFFICER, Role.AUTHORITY},
+    "exchange": {Role.OFFICER, Role.AUTHORITY},
+    "exchange_evidence": {Role.OFFICER, Role.AUTHORITY},
     "reads": {Role.OFFICER, Role.AUTHORITY},
 }
 SCRIPT = "<script>alert(1)</script>"
