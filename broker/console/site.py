@@ -31,8 +31,10 @@ from broker.console.people import SIGN_IN, People, Session
 from broker.console.reading import Journal, Reader, ReadPage, check_reason
 from broker.console.render import Renderer
 from broker.console.texts import Language
+from broker.console.uploads import read_upload
 from broker.console.views import PAGES
 from broker.policy.active import ActivePolicy
+from broker.policy.library import Library
 from broker.storage.port import Store
 from sluis.errors import CODES, Defect, InvalidInput, NotFound, NotPermitted, SluisError
 
@@ -45,6 +47,7 @@ MEDIA_TYPES = {
 TWINS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 LANGUAGE_COOKIE = "sluis_lang"
 MAX_THREADS = 4
+MAX_REPEATED = 300
 ADDRESS_PER_MINUTE, ADDRESS_BURST = 600, 200
 SESSION_PER_MINUTE, SESSION_BURST = 240, 80
 SIGN_IN_PER_MINUTE, SIGN_IN_BURST = 20, 20
@@ -77,6 +80,7 @@ class Site:
         self._by_address = RateLimit(ADDRESS_PER_MINUTE, ADDRESS_BURST)
         self._by_session = RateLimit(SESSION_PER_MINUTE, SESSION_BURST)
         self._journal = Journal()
+        self._library = Library(parts.store)
         self._renderer = Renderer()
         self._turns = asyncio.Semaphore(MAX_THREADS)
         self._static = {
@@ -132,8 +136,8 @@ class Site:
             session = await self._admit(request, page)
             if session is None:
                 return RedirectResponse(SIGN_IN, 303)
-            form = await self._form(request, session) if page.method == "POST" else {}
-            context = self._context(request, page, session, form)
+            form, files = await self._form(request, session, page.upload) if page.method == "POST" else ({}, {})
+            context = self._context(request, page, session, form, files=files)
             answer = await self._answer(context)
             return self._response(request, context, answer)
 
@@ -147,7 +151,7 @@ class Site:
             context = self._context(request, page, session, {}, limit=EXPORT_ROWS)
             if request.method != "POST":
                 return self.html(request, "export.html", {"twin": twin, "context": context, "page": page})
-            reason = check_reason((await self._form(request, session)).get("reason", ""))
+            reason = check_reason((await self._form(request, session))[0].get("reason", ""))
             answer = await self._answer(context, export=twin, reason=reason)
             if not isinstance(answer, View) or answer.listing is None:
                 raise Defect("defect", "a listed page gave no list")
@@ -164,12 +168,14 @@ class Site:
             raise NotPermitted("not-your-role")
         return session
 
-    async def _form(self, request: Request, session: Session) -> dict[str, str]:
+    async def _form(
+        self, request: Request, session: Session, upload: int = 0
+    ) -> tuple[dict[str, str], dict[str, bytes]]:
         check_origin(request)
-        form = await read_form(request)
+        form, files = await read_upload(request, upload) if upload else (await read_form(request), {})
         if not session.owns(form.pop("csrf", "")):
             raise NotPermitted("form-not-ours")
-        return form
+        return form, files
 
     def _context(
         self, request: Request, page: Page, session: Session, form: Mapping[str, str], **more: Any
@@ -181,8 +187,10 @@ class Site:
             now=self.parts.clock(),
             bundle=self.parts.policy.bundle,
             reader=Reader(self.parts.store, session.officer),
+            library=self._library,
             submit=self.parts.committer.submit,
             filters=_filters(request, page),
+            chosen=_repeated(request, page),
             parts=dict(request.path_params),
             form=form,
             path=request.url.path,
@@ -304,6 +312,18 @@ def _filters(request: Request, page: Page) -> dict[str, str]:
             raise InvalidInput("malformed-request", where=name)
         if value:
             chosen[name] = value
+    return chosen
+
+
+def _repeated(request: Request, page: Page) -> dict[str, tuple[str, ...]]:
+    """What may stand in the address many times. Raises InvalidInput for a value of another form."""
+    chosen = {}
+    for name, pattern in page.repeated.items():
+        values = tuple(dict.fromkeys(value for value in request.query_params.getlist(name) if value))
+        if len(values) > MAX_REPEATED or not all(map(pattern.fullmatch, values)):
+            raise InvalidInput("malformed-request", where=name)
+        if values:
+            chosen[name] = values
     return chosen
 
 
