@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from broker.console.people import Officer, Role, described
+from broker.console.reading_policy import PolicyReader
 from broker.record import UNKNOWN
 from broker.step import Needs, Step
 from broker.storage.console_port import ConsoleRead
@@ -91,6 +92,11 @@ class Reader:
                 if "decision" in found.content and self.may_see(found.content):
                     yield found
             end = start
+
+    @property
+    def policy(self) -> PolicyReader:
+        """The rules: activations, proposals, and counts of her exchanges."""
+        return PolicyReader(self._store, self._officer, self.may_see)
 
     def log_size(self) -> int:
         """How many entries the log has."""

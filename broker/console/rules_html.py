@@ -49,7 +49,7 @@ def rule_html(
 
 def _html(markdown: str, *, level: int, address: Callable[[str], str], caption: str) -> Markup:
     parser = _parser()
-    tokens = [token for token in _shaped(parser.parse(markdown), level, caption)]
+    tokens = list(_shaped(parser.parse(markdown), level, caption))
     for token in tokens:
         for child in token.children or ():
             if child.type == "link_open":
@@ -95,10 +95,10 @@ def _shaped(tokens: Sequence[Token], level: int, caption: str) -> Iterator[Token
 
 
 def _table(tokens: Sequence[Token], caption: str) -> Iterator[Token]:
-    titles = [
-        tokens[n + 1].content.strip() for n in range(len(tokens)) if tokens[n].type == "th_open"
-    ]
-    yield _token("scroll_open", "div", 1, {"class": "scroll", "role": "region", "tabindex": "0", "aria-label": caption})
+    titles = [tokens[n + 1].content.strip() for n in range(len(tokens)) if tokens[n].type == "th_open"]
+    yield _token(
+        "scroll_open", "div", 1, {"class": "scroll", "role": "region", "tabindex": "0", "aria-label": caption}
+    )
     yield tokens[0]
     yield _token("caption_open", "caption", 1)
     yield Token("inline", "", 0, content=caption, children=[Token("text", "", 0, content=caption)])

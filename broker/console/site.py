@@ -136,7 +136,9 @@ class Site:
             session = await self._admit(request, page)
             if session is None:
                 return RedirectResponse(SIGN_IN, 303)
-            form, files = await self._form(request, session, page.upload) if page.method == "POST" else ({}, {})
+            form, files = (
+                await self._form(request, session, page.upload) if page.method == "POST" else ({}, {})
+            )
             context = self._context(request, page, session, form, files=files)
             answer = await self._answer(context)
             return self._response(request, context, answer)
