@@ -8,7 +8,7 @@ the exchanges that she may see, as everywhere.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from broker.console.people import Officer, Role
@@ -30,6 +30,11 @@ class Version:
 
     activation: Activation
     entry: Mapping[str, Any]
+
+    @property
+    def at(self) -> datetime:
+        """Since when."""
+        return datetime.fromtimestamp(self.activation.at_ms / 1000, UTC)
 
     @property
     def verdict(self) -> str:
@@ -63,6 +68,13 @@ class PolicyReader:
         return [
             Version(activation=row, entry=self._content(row.log_index)) for row in self._store.activations()
         ]
+
+    def active(self) -> str:
+        """The digest of the rules that decide now, as the log has it. Raises NotFound when there are none."""
+        rows = self._store.activations()
+        if not rows:
+            raise NotFound("not-found")
+        return rows[-1].digest
 
     def archive(self, digest: str) -> bytes:
         """The files of rules that were activated. Raises NotFound."""

@@ -9,7 +9,8 @@ with a sentence in the officer's language and a stable code.
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ from starlette.types import ASGIApp
 from broker.committer import Committer
 from broker.console.guard import Headers, RateLimit, check_origin, check_size, read_form
 from broker.console.listing import Listing
-from broker.console.pages import EXPORT_ROWS, Answer, Context, Download, Page, Redirect, View
+from broker.console.pages import EXPORT_ROWS, WORD, Answer, Context, Download, Page, Redirect, View
 from broker.console.people import SIGN_IN, People, Session
 from broker.console.reading import Journal, Reader, ReadPage, check_reason
 from broker.console.render import Renderer
@@ -320,13 +321,24 @@ def _filters(request: Request, page: Page) -> dict[str, str]:
 def _repeated(request: Request, page: Page) -> dict[str, tuple[str, ...]]:
     """What may stand in the address many times. Raises InvalidInput for a value of another form."""
     chosen = {}
-    for name, pattern in page.repeated.items():
+    for name, pattern in _named(request, page):
         values = tuple(dict.fromkeys(value for value in request.query_params.getlist(name) if value))
         if len(values) > MAX_REPEATED or not all(map(pattern.fullmatch, values)):
             raise InvalidInput("malformed-request", where=name)
         if values:
             chosen[name] = values
     return chosen
+
+
+def _named(request: Request, page: Page) -> Iterator[tuple[str, re.Pattern[str]]]:
+    """The names with their patterns; `claim.*` stands for each word behind the dot that the address holds."""
+    for name, pattern in page.repeated.items():
+        if not name.endswith(".*"):
+            yield name, pattern
+            continue
+        for given in dict.fromkeys(request.query_params):
+            if given.startswith(name[:-1]) and WORD.fullmatch(given[len(name) - 1 :]):
+                yield given, pattern
 
 
 def _file_of(listing: Listing, page: Page, twin: str) -> Response:

@@ -6,13 +6,16 @@ A bundle never changes under its digest, so what is kept here is never out of da
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from broker.policy.activation import Activated, Activator
 from broker.policy.active import stored_bundle
 from broker.policy.change.diff import PolicyDiff, diff
 from broker.storage.port import Store
 from sluis.errors import Defect
+from sluis.policy.approval import PolicyStatement
 from sluis.policy.archive import unpack
 from sluis.policy.bundle import Bundle, read_bundle
 
@@ -48,6 +51,16 @@ class Library:
         """What changes between two bundles."""
         found: PolicyDiff = self._find((before.digest, after.digest), lambda: diff(before, after))
         return found
+
+    def activate(
+        self,
+        files: Mapping[str, bytes],
+        statements: Sequence[PolicyStatement],
+        order: Mapping[str, object],
+        now: datetime,
+    ) -> Activated:
+        """Put rules in force. Raises what `Activator.activate` raises."""
+        return Activator(self._store, lambda: now).activate(files, statements, order)
 
     def _find(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:
         with self._lock:
