@@ -43,7 +43,7 @@ class Edition:
     """The rules that a page is about: those in force, or those of the version that its address names."""
 
     bundle: Bundle
-    version: Version
+    version: Version | None
     is_current: bool
     query: str
 
@@ -57,8 +57,8 @@ def edition_of(context: Context) -> Edition:
     versions = context.reader.policy.versions()
     chosen = context.filters.get("version", "")
     if not chosen:
-        current = context.library.activated(context.reader.policy.active())
-        return Edition(bundle=current, version=versions[-1], is_current=True, query="")
+        current = context.library.activated(versions[-1].activation.digest) if versions else context.bundle
+        return Edition(bundle=current, version=versions[-1] if versions else None, is_current=True, query="")
     for version in versions:
         if version.activation.log_index == int(chosen):
             return Edition(

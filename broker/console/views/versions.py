@@ -34,8 +34,8 @@ def show_versions(context: Context) -> View:
     """Show every activation, newest first, and the rules of a day when one is asked for."""
     versions = context.reader.policy.versions()
     rows: list[dict[str, Cell]] = []
-    for before, version in zip([None, *versions[:-1]], versions, strict=True):
-        rows.insert(0, _row(context, before, version))
+    for place, version in enumerate(versions):
+        rows.insert(0, _row(context, versions[place - 1] if place else None, version))
     day = context.filters.get("on", "")
     values = {"on": day, "of_day": _at_end_of(versions, day) if day else None}
     return View(values=values, listing=Listing(columns=COLUMNS, rows=rows))
