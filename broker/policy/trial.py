@@ -101,7 +101,7 @@ def _case(supposed: Supposed, day: date, bundle: Bundle) -> Case:
         "bewezen": list(supposed.proven),
         "weerlegd": list(supposed.disproven),
         "verklaard": list(supposed.stated),
-        "onderwerpen": supposed.subjects,
+        "onderwerpen": str(supposed.subjects),  # as a case file has it
         "streng": "ja" if supposed.strict else "nee",
         "besluit": "geweigerd",  # a case has an outcome; nobody compares this one
     }
