@@ -392,8 +392,8 @@ async def test_a_trial_decision_says_why_and_is_kept_nowhere(office: Office) -> 
         both = (await browser.get(question.format(decided="2026-03-02") + "&other=2026-06-30")).text
         wrong = await browser.get(question.format(decided="2026-03-02") + f"&field={SCRIPT}")
         claim = await browser.get(question.format(decided="999990019;x"))
-    assert "Toegestaan." in fresh
-    assert "Geweigerd." in old
+    assert "Toegestaan op grond van" in fresh
+    assert "Geweigerd: " in old
     assert both.count('id="day-') == 2
     assert (wrong.status_code, claim.status_code) == (400, 400)
     assert office.world.size == size

@@ -76,7 +76,7 @@ def show(context: Context) -> View:
         values={
             "proposal": _described(context, row),
             "statements": [(item, officers.get(item.officer)) for item in statements],
-            "difference": difference_of(context, change),
+            "difference": difference_of(context, change, before, after),
             "replay": replay_of(context, after),
             "replay_days": REPLAY_DAYS,
             "rules": len(after.rules),

@@ -72,9 +72,19 @@ def _answers(context: Context, bundle: Bundle) -> dict[str, Any]:
     found = [foresee(supposed, item, bundle) for item in days]
     return {
         "answers": [_answer(context, bundle, item) for item in found],
-        "same": len(found) == 2 and found[0].essence == found[1].essence,
+        "compared": _compared(found),
         "across": _across(context, day),
     }
+
+
+def _compared(found: list[Foreseen]) -> str:
+    """The key of the sentence that compares two days; empty for one."""
+    if len(found) == 1:
+        return ""
+    if found[0].essence != found[1].essence:
+        return "page.trial.other_answer"
+    rules = [{rule.id for rule in item.decision.rules} for item in found]
+    return "page.trial.same_answer" if rules[0] == rules[1] else "page.trial.same_by_other"
 
 
 def _across(context: Context, day: date) -> str:
@@ -108,7 +118,7 @@ def _answer(context: Context, bundle: Bundle, found: Foreseen) -> dict[str, Any]
     return {
         "day": found.day,
         "permitted": decision.effect.value == "permit",
-        "words": _say(context, found.words),
+        "words": _without_ids(_say(context, found.words)),
         "rules": [(rule.id, bundle.rules[rule.id].title, rule.basis) for rule in decision.rules],
         "released": [label_of(context, words.fields.get(name), name) for name in decision.released],
         "withheld": [
@@ -124,7 +134,7 @@ def _answer(context: Context, bundle: Bundle, found: Foreseen) -> dict[str, Any]
             for name, value in decision.obligations.items()
             if name in DUTIES
         ],
-        "near": [(miss.rule.id, _say(context, words)) for miss, words in found.near],
+        "near": [(miss.rule.id, _without_ids(_say(context, words))) for miss, words in found.near],
     }
 
 
@@ -266,6 +276,11 @@ def _day(context: Context, name: str) -> date | None:
 
 def _today(context: Context) -> date:
     return context.now.astimezone(ZoneInfo(ZONE)).date()
+
+
+def _without_ids(sentence: str) -> str:
+    """A sentence without the ids behind the titles of rules: the page links to them."""
+    return re.sub(r" \[[a-z0-9-]+\]", "", sentence)
 
 
 def _say(context: Context, words: Explanation | Text) -> str:

@@ -44,9 +44,10 @@ def show_versions(context: Context) -> View:
 def _row(context: Context, before: Version | None, version: Version) -> dict[str, Cell]:
     index = version.activation.log_index
     compare = f"/verschil?before={before.activation.log_index}&after={index}" if before else ""
+    first = context.t("page.versions.first") if version.entry.get("operation") == "policy.install" else ""
     return {
         "at": version.at,
-        "proposed": ", ".join(version.signers("propose")) or context.t("page.versions.first"),
+        "proposed": ", ".join(version.signers("propose")) or first,
         "approved": ", ".join(version.signers("approve")),
         "verdict": context.t(f"verdict.{version.verdict}") if version.verdict else "",
         "policy": version.activation.digest,
@@ -97,25 +98,26 @@ def show_change(context: Context) -> View:
         "versions": [(item, item.at) for item in versions],
         "before": before,
         "after": after,
-        "difference": difference_of(context, context.library.difference(old, new)),
+        "difference": difference_of(context, context.library.difference(old, new), old, new),
         "replay": replay_of(context, new),
         "replay_days": REPLAY_DAYS,
     }
     return View(values=values)
 
 
-def difference_of(context: Context, change: PolicyDiff) -> dict[str, Any]:
+def difference_of(context: Context, change: PolicyDiff, before: Bundle, after: Bundle) -> dict[str, Any]:
     """A comparison for a template, in her language."""
+    titles = {item.id: item.title for bundle in (before, after) for item in bundle.agreements.values()}
     lines = [
         {
-            "agreement": line.agreement,
+            "agreement": titles.get(line.agreement, line.agreement),
             "flow": said(context, line.flow),
             "mark": line.mark.value,
             "text": said(context, line.text),
         }
         for line in change.lines
     ]
-    functions = [item.function or "any" for item in change.required_approvals]
+    functions = [item.function for item in change.required_approvals if item.function]
     return {
         "lines": lines,
         "summary": said(context, change.summary),
@@ -171,8 +173,9 @@ def _outcome(context: Context, bundle: Bundle, word: str) -> str:
 
 
 def said(context: Context, text: Text) -> str:
-    """A text in her language."""
-    return text.dutch if context.language is Language.DUTCH else text.english
+    """A text in her language; an arrow of the command line is one that is read as one."""
+    words = text.dutch if context.language is Language.DUTCH else text.english
+    return words.replace(" -> ", " → ")
 
 
 PAGES = (
