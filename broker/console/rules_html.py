@@ -97,7 +97,7 @@ def _shaped(tokens: Sequence[Token], level: int, caption: str) -> Iterator[Token
 def _table(tokens: Sequence[Token], caption: str) -> Iterator[Token]:
     titles = [tokens[n + 1].content.strip() for n in range(len(tokens)) if tokens[n].type == "th_open"]
     yield _token(
-        "scroll_open", "div", 1, {"class": "scroll", "role": "region", "tabindex": "0", "aria-label": caption}
+        "scroll_open", "div", 1, {"class": "scroll", "role": "group", "tabindex": "0", "aria-label": caption}
     )
     yield tokens[0]
     yield _token("caption_open", "caption", 1)
