@@ -26,8 +26,8 @@ from tests.world import FIRM, World
 MATRIX = {
     "today": {Role.OFFICER, Role.AUTHORITY, Role.OPERATOR},
     "reads": {Role.OFFICER, Role.AUTHORITY},
-    **dict.fromkeys(("rules", "agreement", "rule", "versions"), set(Role)),
-    **dict.fromkeys(("change", "proposals", "proposal", "trial"), {Role.OFFICER, Role.AUTHORITY}),
+    **{name: set(Role) for name in ("rules", "agreement", "rule", "versions")},
+    **{name: {Role.OFFICER, Role.AUTHORITY} for name in ("change", "proposals", "proposal", "trial")},
 }
 SCRIPT = "<script>alert(1)</script>"
 
