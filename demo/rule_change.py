@@ -18,20 +18,37 @@ from broker.policy.officers import OfficerFunction, Officers
 from broker.policy.replay import Replay, replay
 from broker.storage.open import open_store
 from broker.storage.port import Store
+from demo.cast import CastMember
 from demo.stage import AGREEMENT, Stage
 from sluis.client import Kit
 from sluis.client.sender import PushOutcome
 from sluis.errors import Conflict
 from sluis.identifiers import Identifier
+from sluis.keys import write_secret
 from sluis.policy.approval import Act, PolicyStatement
 from sluis.policy.bundle import Bundle, default_directory, read_bundle, read_files
 from sluis.signing import SigningKey
+from sluis.stored_zip import pack_zip
 
 EDITS = (
     ("not_older_than_years: 2", "not_older_than_years: 1"),
     ("De boetebeschikking is ten hoogste twee jaar oud", "De boetebeschikking is ten hoogste een jaar oud"),
 )
 OFFICERS = (("fg-1", OfficerFunction.PRIVACY), ("jurist-1", OfficerFunction.LEGAL))
+KEY = "officer.key"
+
+
+def enrol_for_console(stage: Stage, name: str, member: CastMember, function: OfficerFunction) -> Path:
+    """Make an officer's own key in her organisation's folder, and let her sign changes of the rules with it."""
+    path = member.folder / f"{name}.{KEY}"
+    key = SigningKey.generate()
+    write_secret(path, key.to_bytes())
+    store = open_store(stage.database)
+    try:
+        Officers(store, _now).enrol(name, member.oin, function, key.public)
+    finally:
+        store.close()
+    return path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +171,19 @@ def write_edited(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+def write_proposal(folder: Path) -> Path:
+    """The installed rules with their cases as a zip, to propose in the console after the day has changed them."""
+    rules = default_directory()
+    cases = {
+        f"cases/{entry.name}": entry.read_bytes()
+        for entry in rules.joinpath("cases").iterdir()
+        if entry.name.endswith(".yaml")
+    }
+    path = folder / "proposal.zip"
+    path.write_bytes(pack_zip({**read_files(rules), **cases}))
+    return path
 
 
 def _now() -> datetime:

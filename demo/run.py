@@ -19,6 +19,7 @@ from adapters.certified_register import CertifiedFirm, read_certified
 from adapters.fines import Fine, read_fines
 from adapters.table import ParsedFile
 from broker.console.people import SIGN_IN, Officer, People, Role
+from broker.policy.officers import OfficerFunction
 from broker.storage.open import open_store
 from demo.canary import CanaryReport, search
 from demo.cast import make_cast
@@ -26,6 +27,7 @@ from demo.data import write_demo_data
 from demo.day import Day, Figures, report_of
 from demo.narrator import Narrator
 from demo.refusals import CANARIES
+from demo.rule_change import enrol_for_console, write_proposal
 from demo.stage import Stage, set_stage
 from demo.trickle import trickle
 from sluis.errors import Conflict, InvalidInput
@@ -142,13 +144,16 @@ def _invite(stage: Stage, narrator: Narrator) -> None:
     try:
         people = People(store, lambda: datetime.now(UTC))
         narrator.title("The privacy officers' console: each address works once, within ten minutes")
-        for reference, member, role in (
-            ("fg-toezicht", stage.cast.officer, Role.AUTHORITY),
-            ("fg-nla", stage.cast.inspectorate, Role.OFFICER),
+        for reference, member, role, function in (
+            ("fg-toezicht", stage.cast.officer, Role.AUTHORITY, OfficerFunction.LEGAL),
+            ("fg-nla", stage.cast.inspectorate, Role.OFFICER, OfficerFunction.PRIVACY),
         ):
             officer = Officer(reference=reference, organisation=member.oin, role=role)
             narrator.say(f"  {reference}, {role.value} at {member.name}:")
             narrator.say(f"  http://{stage.console}{SIGN_IN}?link={people.create_link(officer)}")
+            key = enrol_for_console(stage, reference, member, function)
+            narrator.say(f"  signs changes of the rules as {function.value} officer with {key}")
+        narrator.say(f"  rules to propose, two years again: {write_proposal(stage.root)}")
         narrator.say(
             f"  another: sluis console link REFERENCE --organisation OIN --config {stage.broker.folder}/broker.toml"
         )

@@ -141,6 +141,7 @@ CODES: dict[str, CodeText] = {
     "key-exists": CodeText(*_CONFLICT, "a key exists already and is not overwritten", "er is al een sleutel; die wordt niet overschreven"),
     "state-damaged": CodeText(*_STATE, "what this kit remembers was changed outside it", "wat deze kit onthoudt is buiten de kit om gewijzigd"),
     "wrong-state": CodeText(*_STATE, "this is not possible in the present state", "dit kan niet in de huidige toestand"),
+    "already-signed": CodeText(*_CONFLICT, "this officer signed already; another officer is due", "deze functionaris heeft al getekend; een andere functionaris is nodig"),
     "approvals-missing": CodeText(*_STATE, "the change lacks the signature of an officer", "de wijziging mist de handtekening van een functionaris"),
     "clock-behind-log": CodeText(*_BUSY, "the broker's clock is behind its own log", "de klok van de broker loopt achter op het logboek"),
     "storage-unavailable": CodeText(*_BUSY, "the database does not answer; nothing was done", "de database antwoordt niet; er is niets gedaan"),

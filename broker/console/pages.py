@@ -8,6 +8,8 @@
 3. texts/<name>.yaml: `page.<name>.title` and every other text, both languages; in a template `t("key", n=3)`.
 4. Query parameters exist only when `filters` names them with a pattern; read `context.filters.get("sender", "")`.
 5. Exchanges are read through `context.reader`, which holds her to her own organisation. Never the store.
+   What may be there many times (`?field=a&field=b`) is in `repeated`, and read from `context.chosen`. `upload` is
+   the most bytes of a form with files, which are in `context.files`.
 6. `listed=True` gives .csv and .json, under a reason: return `View(..., listing=Listing(...))` with up to
    `context.limit` rows. A form posts to a Page with method="POST": `context.form`, and return a Redirect.
 7. tests/unit/test_console_pages.py walks the table: add a line to its matrix.
@@ -25,6 +27,7 @@ from broker.console.listing import Listing
 from broker.console.people import Officer, Role, Session
 from broker.console.reading import Reader
 from broker.console.texts import Language, text_of
+from broker.policy.library import Library
 from sluis.note import VKey
 from sluis.policy.bundle import Bundle
 
@@ -87,11 +90,14 @@ class Context:
     now: datetime
     bundle: Bundle
     reader: Reader
+    library: Library
     submit: Callable[[Work[Any]], Awaitable[Any]]  # through the committer: what is written is logged
     keys: LogKeys = field(default_factory=LogKeys)
     filters: Mapping[str, str] = field(default_factory=dict)
+    chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     parts: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
     limit: int = PAGE_ROWS
     path: str = ""
 
@@ -106,8 +112,9 @@ class Context:
 
     def link(self, **changes: str) -> str:
         """The address of this page with other filters; an empty one is left out."""
-        chosen = {name: value for name, value in ({**self.filters, **changes}).items() if value}
-        return f"{self.path}?{urlencode(chosen)}" if chosen else self.path
+        words = [(name, value) for name, value in ({**self.filters, **changes}).items() if value]
+        words += [(name, value) for name, values in self.chosen.items() for value in values]
+        return f"{self.path}?{urlencode(words)}" if words else self.path
 
 
 Handler: TypeAlias = "Callable[[Context], Answer | Awaitable[Answer]]"
@@ -124,6 +131,8 @@ class Page:
     logged: bool
     method: str = "GET"
     filters: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    repeated: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+    upload: int = 0
     listed: bool = False
     menu: bool = True
 

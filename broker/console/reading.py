@@ -19,6 +19,7 @@ from typing import Any
 from broker.console.people import Officer, Role, described
 from broker.console.reading_counts import Counts
 from broker.console.reading_exchanges import Exchanges
+from broker.console.reading_policy import PolicyReader
 from broker.console.reading_record import Record
 from broker.console.reading_register import Register
 from broker.console.saved_views import SavedViews
@@ -131,6 +132,11 @@ class Reader:
                 if "decision" in found.content and self.may_see(found.content):
                     yield found
             end = start
+
+    @property
+    def policy(self) -> PolicyReader:
+        """The rules: activations, proposals, and counts of her exchanges."""
+        return PolicyReader(self._store, self._officer, self.may_see)
 
     def log_size(self) -> int:
         """How many entries the log has."""

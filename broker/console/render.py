@@ -42,6 +42,12 @@ class Renderer:
         def moment(at: datetime) -> Markup:
             return time_element(at, language)
 
+        def plain(at: datetime) -> str:
+            return time_text(at, language)
+
+        def plain_day(day: date) -> str:
+            return day_text(day, language)
+
         def term(key: str) -> Markup:
             return term_element(key, language)
 
@@ -56,6 +62,8 @@ class Renderer:
             "moment": moment,
             "day": day,
             "term": term,
+            "plain": plain,
+            "plain_day": plain_day,
             "number": number,
             "lang": language.value,
         }
@@ -65,12 +73,19 @@ class Renderer:
 
 def time_element(at: datetime, language: Language) -> Markup:
     """A moment as people in the Netherlands say it, with UTC in the markup."""
-    local = at.astimezone(_ZONE)
-    month = _MONTHS[language].split()[local.month - 1]
     utc = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Markup('<time datetime="{}">{} {} {}, {}</time>').format(
-        utc, local.day, month, local.year, f"{local:%H:%M}"
-    )
+    return Markup('<time datetime="{}">{}</time>').format(utc, time_text(at, language))
+
+
+def time_text(at: datetime, language: Language) -> str:
+    """A moment where no markup can stand."""
+    local = at.astimezone(_ZONE)
+    return f"{day_text(local.date(), language)}, {local:%H:%M}"
+
+
+def day_text(day: date, language: Language) -> str:
+    """A day as people say it."""
+    return f"{day.day} {_MONTHS[language].split()[day.month - 1]} {day.year}"
 
 
 def day_element(value: date, language: Language) -> Markup:

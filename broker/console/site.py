@@ -9,7 +9,8 @@ with a sentence in the officer's language and a stable code.
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,13 +27,25 @@ from starlette.types import ASGIApp
 from broker.committer import Committer
 from broker.console.guard import Headers, RateLimit, check_origin, check_size, read_form
 from broker.console.listing import Listing
-from broker.console.pages import EXPORT_ROWS, Answer, Context, Download, LogKeys, Page, Redirect, View
+from broker.console.pages import (
+    EXPORT_ROWS,
+    WORD,
+    Answer,
+    Context,
+    Download,
+    LogKeys,
+    Page,
+    Redirect,
+    View,
+)
 from broker.console.people import SIGN_IN, People, Session
 from broker.console.reading import Journal, Reader, ReadPage, check_reason
 from broker.console.render import Renderer
 from broker.console.texts import Language
+from broker.console.uploads import read_upload
 from broker.console.views import PAGES
 from broker.policy.active import ActivePolicy
+from broker.policy.library import Library
 from broker.storage.port import Store
 from sluis.errors import CODES, Defect, InvalidInput, NotFound, NotPermitted, SluisError
 
@@ -45,6 +58,7 @@ MEDIA_TYPES = {
 TWINS = {"csv": "text/csv; charset=utf-8", "json": "application/json", "jsonl": "application/jsonl"}
 LANGUAGE_COOKIE = "sluis_lang"
 MAX_THREADS = 4
+MAX_REPEATED = 300
 ADDRESS_PER_MINUTE, ADDRESS_BURST = 600, 200
 SESSION_PER_MINUTE, SESSION_BURST = 240, 80
 SIGN_IN_PER_MINUTE, SIGN_IN_BURST = 20, 20
@@ -78,6 +92,7 @@ class Site:
         self._by_address = RateLimit(ADDRESS_PER_MINUTE, ADDRESS_BURST)
         self._by_session = RateLimit(SESSION_PER_MINUTE, SESSION_BURST)
         self._journal = Journal()
+        self._library = Library(parts.store)
         self._renderer = Renderer()
         self._turns = asyncio.Semaphore(MAX_THREADS)
         self._static = {
@@ -133,8 +148,10 @@ class Site:
             session = await self._admit(request, page)
             if session is None:
                 return RedirectResponse(SIGN_IN, 303)
-            form = await self._form(request, session) if page.method == "POST" else {}
-            context = self._context(request, page, session, form)
+            form, files = (
+                await self._form(request, session, page.upload) if page.method == "POST" else ({}, {})
+            )
+            context = self._context(request, page, session, form, files=files)
             answer = await self._answer(context)
             return self._response(request, context, answer)
 
@@ -148,7 +165,7 @@ class Site:
             context = self._context(request, page, session, {}, limit=EXPORT_ROWS)
             if request.method != "POST":
                 return self.html(request, "export.html", {"twin": twin, "context": context, "page": page})
-            reason = check_reason((await self._form(request, session)).get("reason", ""))
+            reason = check_reason((await self._form(request, session))[0].get("reason", ""))
             answer = await self._answer(context, export=twin, reason=reason)
             if not isinstance(answer, View) or answer.listing is None:
                 raise Defect("defect", "a listed page gave no list")
@@ -165,12 +182,14 @@ class Site:
             raise NotPermitted("not-your-role")
         return session
 
-    async def _form(self, request: Request, session: Session) -> dict[str, str]:
+    async def _form(
+        self, request: Request, session: Session, upload: int = 0
+    ) -> tuple[dict[str, str], dict[str, bytes]]:
         check_origin(request)
-        form = await read_form(request)
+        form, files = await read_upload(request, upload) if upload else (await read_form(request), {})
         if not session.owns(form.pop("csrf", "")):
             raise NotPermitted("form-not-ours")
-        return form
+        return form, files
 
     def _context(
         self, request: Request, page: Page, session: Session, form: Mapping[str, str], **more: Any
@@ -182,9 +201,11 @@ class Site:
             now=self.parts.clock(),
             bundle=self.parts.policy.bundle,
             reader=Reader(self.parts.store, session.officer),
+            library=self._library,
             submit=self.parts.committer.submit,
             keys=self.parts.keys,
             filters=_filters(request, page),
+            chosen=_repeated(request, page),
             parts=dict(request.path_params),
             form=form,
             path=request.url.path,
@@ -307,6 +328,29 @@ def _filters(request: Request, page: Page) -> dict[str, str]:
         if value:
             chosen[name] = value
     return chosen
+
+
+def _repeated(request: Request, page: Page) -> dict[str, tuple[str, ...]]:
+    """What may stand in the address many times. Raises InvalidInput for a value of another form."""
+    chosen = {}
+    for name, pattern in _named(request, page):
+        values = tuple(dict.fromkeys(value for value in request.query_params.getlist(name) if value))
+        if len(values) > MAX_REPEATED or not all(map(pattern.fullmatch, values)):
+            raise InvalidInput("malformed-request", where=name)
+        if values:
+            chosen[name] = values
+    return chosen
+
+
+def _named(request: Request, page: Page) -> Iterator[tuple[str, re.Pattern[str]]]:
+    """The names with their patterns; `claim.*` stands for each word behind the dot that the address holds."""
+    for name, pattern in page.repeated.items():
+        if not name.endswith(".*"):
+            yield name, pattern
+            continue
+        for given in dict.fromkeys(request.query_params):
+            if given.startswith(name[:-1]) and WORD.fullmatch(given[len(name) - 1 :]):
+                yield given, pattern
 
 
 def _file_of(listing: Listing, page: Page, twin: str) -> Response:

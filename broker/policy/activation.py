@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from broker.policy.active import stored_bundle
 from broker.policy.change.diff import PolicyDiff, diff
@@ -27,6 +28,7 @@ from sluis.signing import VerifyKey
 
 MAX_AGE = timedelta(days=90)
 CLOCK_TOLERANCE = timedelta(minutes=5)
+_NOBODY: Mapping[str, object] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +48,13 @@ class Activator:
         self._store = store
         self._clock = clock
 
-    def activate(self, files: Mapping[str, bytes], statements: Sequence[PolicyStatement]) -> Activated:
-        """Put the rules in these files in force.
+    def activate(
+        self,
+        files: Mapping[str, bytes],
+        statements: Sequence[PolicyStatement],
+        order: Mapping[str, object] = _NOBODY,
+    ) -> Activated:
+        """Put the rules in these files in force; `order` tells in the log who gave the order, and why.
 
         Raises InvalidInput `malformed-rule` for the files, Conflict `wrong-state` when they are in force or the
         statements lead from other rules, `approvals-missing`; NotPermitted `officer-unknown`; NotAuthentic
@@ -70,7 +77,7 @@ class Activator:
             if tx.active_policy() != before.digest:
                 raise Conflict("wrong-state", "the rules changed at this moment; compare and sign anew")
             officers = self._check(tx, statements, change)
-            index = self._write(tx, files, before, after, change, statements, officers)
+            index = self._write(tx, files, before, after, change, statements, officers, order)
         return Activated(log_index=index, before=before.digest, after=after.digest, change=change)
 
     def _active(self) -> Bundle:
@@ -93,9 +100,8 @@ class Activator:
             if party is None or party.status is not PartyStatus.ACTIVE:
                 raise NotPermitted("party-stopped", where=statement.officer)
             statement.verify(VerifyKey(officer.verify_key))
-            if not now - MAX_AGE <= statement.at <= now + CLOCK_TOLERANCE:
-                raise InvalidInput("clock-skew", "a statement is too old or of the future", where="at")
-        _check_eyes(statements, officers, change)
+            check_age(statement, now)
+        check_eyes(statements, officers, change)
         return officers
 
     def _write(
@@ -107,6 +113,7 @@ class Activator:
         change: PolicyDiff,
         statements: Sequence[PolicyStatement],
         officers: Mapping[str, Officer],
+        order: Mapping[str, object],
     ) -> int:
         step = Step(tx, self._clock(), [Needs()])
         logged = step.log(
@@ -125,6 +132,7 @@ class Activator:
                     }
                     for statement in statements
                 ],
+                **order,
             }
         )
         row = Activation(log_index=logged.index, digest=after.digest, at_ms=step.now_ms)
@@ -133,7 +141,13 @@ class Activator:
         return logged.index
 
 
-def _check_eyes(
+def check_age(statement: PolicyStatement, now: datetime) -> None:
+    """A statement counts for ninety days. Raises InvalidInput `clock-skew`."""
+    if not now - MAX_AGE <= statement.at <= now + CLOCK_TOLERANCE:
+        raise InvalidInput("clock-skew", "a statement is too old or of the future", where="at")
+
+
+def check_eyes(
     statements: Sequence[PolicyStatement], officers: Mapping[str, Officer], change: PolicyDiff
 ) -> None:
     """Four eyes: who proposed does not approve; what widens needs a legal and a privacy officer."""

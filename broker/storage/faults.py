@@ -20,6 +20,7 @@ _REPEATED = {
     "first_answer": "idempotency-conflict",
     "domain_key": "key-exists",
     "register_snapshot": "wrong-state",
+    "policy_statement": "already-signed",
 }
 _UNIQUE_VIOLATION = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 # Python does not know the value's form (integer over 64 bits, lone surrogate) before the driver binds it.

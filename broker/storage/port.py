@@ -16,6 +16,7 @@ from typing import Protocol
 
 from broker.storage.console_port import ConsoleRead, ConsoleStore
 from broker.storage.projected import ExchangeIndex
+from broker.storage.proposal_port import PolicyProposal, ProposalStore, SignedStatement
 from sluis.merkle import CompactRange, Hash
 
 
@@ -257,6 +258,15 @@ class Transaction(Protocol):
 
     def put_officer(self, row: Officer) -> None: ...
     def add_console_read(self, row: ConsoleRead) -> None: ...
+    def statements(self, proposal_id: str) -> Mapping[str, str]:
+        """What was signed about a proposal: the act by officer."""
+        ...
+
+    def add_proposal(self, row: PolicyProposal) -> None:
+        """Keep a draft in place of the same officer's other drafts; one that is there already stays."""
+        ...
+
+    def add_statement(self, row: SignedStatement) -> None: ...
     def activate_policy(self, row: Activation, content: bytes) -> None:
         """Keep a bundle, if it is new, and let it decide from an entry of this transaction on."""
         ...
@@ -340,6 +350,11 @@ class Store(Protocol):
     @property
     def console(self) -> ConsoleStore:
         """Sessions, tokens and readings of the console."""
+        ...
+
+    @property
+    def proposals(self) -> ProposalStore:
+        """Rules that officers propose, and what they signed."""
         ...
 
     @property

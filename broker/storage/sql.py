@@ -29,6 +29,8 @@ from broker.storage.port import (
     PartyRow,
     Stop,
 )
+from broker.storage.proposal_port import ProposalStore
+from broker.storage.proposal_rows import ProposalRows
 from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
 from broker.storage.tiles import TileCache
 from broker.storage.transaction import SqlTransaction, party_row, read_head
@@ -51,6 +53,7 @@ class SqlStore:
         self.exchange_index = SqlExchangeIndex(engines, self._queries)
         self._tiles = TileCache(self._queries.log)
         self.console: ConsoleStore = ConsoleRows(engines)
+        self.proposals: ProposalStore = ProposalRows(engines)
         self._leader: Leader = (
             AdvisoryLeader(engines.single)
             if is_postgres(engines.dialect)

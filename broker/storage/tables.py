@@ -6,6 +6,7 @@
     register_snapshot, register_entry               pseudonymised registers
     party, stop, domain_key, officer                the directory
     policy_bundle, policy_activation                the rules that decided, and since when
+    policy_proposal, policy_statement               rules that an officer proposes, and what officers signed
     counter                                         how many subjects passed on a day
     console_session, console_link, console_read     officers in the console, and where their reading is logged
     console_view                                    choices that an officer keeps under a name

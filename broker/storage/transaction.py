@@ -10,7 +10,7 @@ from dataclasses import asdict
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import DBAPIError
 
 from broker.storage.console_port import ConsoleRead
@@ -30,10 +30,12 @@ from broker.storage.port import (
     Stop,
     StoredSignal,
 )
+from broker.storage.proposal_port import PolicyProposal, SignedStatement
 from broker.storage.queries import (
     DELIVERY_COLUMNS,
     FIRST_ANSWER_COLUMNS,
     SIGNAL_COLUMNS,
+    TABLES,
     LogQueries,
     Queries,
     storable,
@@ -244,6 +246,21 @@ class SqlTransaction:
     def add_console_read(self, row: ConsoleRead) -> None:
         """Note that an entry of this transaction tells of an officer's reading."""
         self._steps.append(self._writes.add_console_read(row))
+
+    def statements(self, proposal_id: str) -> Mapping[str, str]:
+        """What was signed about a proposal: the act by officer."""
+        table = TABLES["policy_statement"]
+        query = select(table.c.officer, table.c.act).where(table.c.proposal_id == proposal_id)
+        with storage_errors():
+            return {row.officer: row.act for row in self._connection.execute(query)}
+
+    def add_proposal(self, row: PolicyProposal) -> None:
+        """Keep a draft in place of the same officer's other drafts; one that is there already stays."""
+        self._steps.extend(self._writes.add_proposal(row))
+
+    def add_statement(self, row: SignedStatement) -> None:
+        """Keep what an officer signed; at commit Conflict `already-signed` when she did before."""
+        self._steps.append(self._writes.add_statement(row))
 
     def activate_policy(self, row: Activation, content: bytes) -> None:
         """Keep a bundle, if it is new, and let it decide from an entry of this transaction on."""

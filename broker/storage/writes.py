@@ -12,6 +12,7 @@ from broker.storage.bulk import BulkAcknowledge, BulkInsert, is_postgres
 from broker.storage.console_port import ConsoleRead
 from broker.storage.faults import storage_errors
 from broker.storage.port import Activation, Counter, DomainKeyRow, Officer, PartyRow, Snapshot, Stop
+from broker.storage.proposal_port import PolicyProposal, SignedStatement
 from broker.storage.queries import DELIVERY_COLUMNS, FIRST_ANSWER_COLUMNS, SIGNAL_COLUMNS, TABLES
 
 
@@ -90,6 +91,19 @@ class Writes:
     def add_console_read(self, row: ConsoleRead) -> Step:
         """Note where a reading is logged."""
         return Step("console_read", self._insert(TABLES["console_read"]), asdict(row))
+
+    def add_proposal(self, row: PolicyProposal) -> list[Step]:
+        """Keep a draft in place of the same officer's other drafts."""
+        table, statement = TABLES["policy_proposal"], TABLES["policy_statement"]
+        signed = select(statement.c.proposal_id)
+        mine = (table.c.organisation == row.organisation, table.c.officer == row.officer)
+        drafts = delete(table).where(*mine, table.c.proposal_id.not_in(signed))
+        insert = self._insert(table).on_conflict_do_nothing()
+        return [Step("policy_proposal", drafts, {}), Step("policy_proposal", insert, asdict(row))]
+
+    def add_statement(self, row: SignedStatement) -> Step:
+        """Keep a signed statement."""
+        return Step("policy_statement", self._insert(TABLES["policy_statement"]), asdict(row))
 
     def activate_policy(self, row: Activation, content: bytes) -> list[Step]:
         """Keep a bundle, if it is new, and its activation."""

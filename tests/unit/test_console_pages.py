@@ -34,6 +34,8 @@ MATRIX = {
     "exchange": {Role.OFFICER, Role.AUTHORITY},
     "exchange_evidence": {Role.OFFICER, Role.AUTHORITY},
     "reads": {Role.OFFICER, Role.AUTHORITY},
+    **{name: set(Role) for name in ("rules", "agreement", "rule", "versions")},
+    **{name: {Role.OFFICER, Role.AUTHORITY} for name in ("change", "proposals", "proposal", "trial")},
 }
 SCRIPT = "<script>alert(1)</script>"
 

@@ -1,13 +1,29 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The pages, in the order of the menu."""
 
-from broker.console.views import exchange, exchanges, participants, reads, record, timeline, today
+from broker.console.views import (
+    exchange,
+    exchanges,
+    participants,
+    proposals,
+    reads,
+    record,
+    rules,
+    timeline,
+    today,
+    trial,
+    versions,
+)
 
 PAGES = (
     *today.PAGES,
     *exchanges.PAGES,
     *exchange.PAGES,
     *timeline.PAGES,
+    *rules.PAGES,
+    *versions.PAGES,
+    *proposals.PAGES,
+    *trial.PAGES,
     *record.PAGES,
     *participants.PAGES,
     *reads.PAGES,
