@@ -31,7 +31,7 @@ MAY_IMPORT = {
 RESERVED = {
     **dict.fromkeys(("sqlmodel", "sqlalchemy", "alembic", "psycopg"), "broker/storage"),
     **dict.fromkeys(("grpc", "grpc_health", "grpc_reflection"), "broker/wire"),
-    **dict.fromkeys(("starlette", "uvicorn", "jinja2"), "broker/console"),
+    **dict.fromkeys(("starlette", "uvicorn", "jinja2", "markdown_it"), "broker/console"),
 }
 
 

@@ -184,11 +184,15 @@ def state_of(
     return State.PROPOSED if lacks(statements, officers, change) else State.APPROVED
 
 
+def standing(statements: Sequence[PolicyStatement], officers: Mapping[str, Officer]) -> list[PolicyStatement]:
+    """What was signed by officers who still may."""
+    return [item for item in statements if item.officer in officers and officers[item.officer].active]
+
+
 def lacks(statements: Sequence[PolicyStatement], officers: Mapping[str, Officer], change: PolicyDiff) -> bool:
     """Whether a signature is still due."""
-    standing = [item for item in statements if item.officer in officers and officers[item.officer].active]
     try:
-        check_eyes(standing, officers, change)
+        check_eyes(standing(statements, officers), officers, change)
     except Conflict:
         return True
     return False

@@ -183,6 +183,17 @@ async def test_a_signature_counts_for_who_is_signed_in_under_her_own_key_only(of
     assert logged(office.world, "policy.propose") == []
 
 
+async def test_the_signature_of_an_officer_who_left_no_longer_counts(office: Office) -> None:
+    address = await office.proposal()
+    await office.sign("fg-1", address, office.statement(Act.PROPOSE, "fg-1", NARROWER))
+    await office.sign("fg-2", address, office.statement(Act.APPROVE, "fg-2", NARROWER))
+    Officers(office.world.store, office.world.clock).retire("fg-2", "uit dienst")
+    assert refused_with(await office.activate("fg-2", address)) == "officer-unknown"
+    assert refused_with(await office.activate("jur-1", address)) == "approvals-missing"
+    await office.sign("jur-1", address, office.statement(Act.APPROVE, "jur-1", NARROWER))
+    assert (await office.activate("jur-1", address)).status_code == 303
+
+
 async def test_nobody_approves_what_nobody_proposed(office: Office) -> None:
     address = await office.proposal()
     early = await office.sign("fg-1", address, office.statement(Act.APPROVE, "fg-1", NARROWER))
@@ -300,6 +311,17 @@ async def test_counts_and_replay_are_of_what_an_officer_may_see(office: Office) 
     async with browse(world, Role.OPERATOR) as browser:
         assert (await browser.get("/verschil")).status_code == 403
         assert "Beslist in" not in (await browser.get("/afspraken")).text
+
+
+async def test_a_replay_says_in_words_what_comes_out_otherwise(office: Office) -> None:
+    world = office.world
+    await world.certify(FIRM)
+    await world.push(world.envelope(FIRM))
+    put_in_force(world, edited("retention: P5Y", "retention: P4Y", files=edited("      - count\n", "")))
+    async with browse(world) as browser:
+        page = (await browser.get("/verschil?days=30")).text
+    assert "1 komen anders uit" in page
+    assert "niet meer aantal overtredingen" in page
 
 
 async def test_facets_count_what_a_click_shows(office: Office) -> None:

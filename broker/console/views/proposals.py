@@ -14,7 +14,7 @@ from broker.console.people import described
 from broker.console.reading import check_reason
 from broker.console.views.versions import REPLAY_DAYS, difference_of, replay_of
 from broker.policy.bundle_files import MAX_UPLOAD, Brought, read_brought
-from broker.policy.proposals import KeepDraft, KeepStatement, State, draft_of, lacks, state_of
+from broker.policy.proposals import KeepDraft, KeepStatement, State, draft_of, lacks, standing, state_of
 from broker.storage.proposal_port import PolicyProposal
 from sluis.errors import InvalidInput
 from sluis.policy.approval import MAX_STATEMENT, Act, PolicyStatement
@@ -120,7 +120,8 @@ def activate(context: Context) -> Redirect:
     row = policy.proposal(context.parts["id"])
     reason = check_reason(context.form.get("reason", ""))
     order = {"ordered_by": described(context.officer), "reason": reason}
-    context.library.activate(unpack(row.content), policy.statements(row.proposal_id), order, context.now)
+    signed = standing(policy.statements(row.proposal_id), policy.officers())
+    context.library.activate(unpack(row.content), signed, order, context.now)
     return Redirect(to=f"{LIST}/{row.proposal_id}")
 
 

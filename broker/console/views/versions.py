@@ -10,7 +10,7 @@ from broker.console.pages import DAY, EVERYONE, INDEX, OFFICERS, Context, Downlo
 from broker.console.reading_policy import Version
 from broker.console.texts import Language
 from broker.policy.change.diff import PolicyDiff
-from broker.policy.change.words import Text
+from broker.policy.change.words import DUTIES, Text, duty_value
 from broker.policy.recent import replay_recent
 from broker.policy.replay import Replay
 from sluis.errors import InvalidInput, NotFound
@@ -153,13 +153,31 @@ def _changes(context: Context, bundle: Bundle, result: Replay) -> list[dict[str,
             "count": count,
             "before": _outcome(context, bundle, change.before),
             "after": _outcome(context, bundle, change.after),
-            "rule_before": change.rule_before,
-            "rule_after": change.rule_after,
-            "what": change.what,
+            "rule_before": _title(bundle, change.rule_before),
+            "rule_after": _title(bundle, change.rule_after),
+            "what": [_difference(context, bundle, part) for part in change.what.split(", ") if part],
             "examples": result.examples[change],
         }
         for change, count in result.changes.most_common()
     ]
+
+
+def _title(bundle: Bundle, rule_id: str) -> str:
+    """What a rule is called; its id when these rules do not have it."""
+    return bundle.rules[rule_id].title if rule_id in bundle.rules else rule_id
+
+
+def _difference(context: Context, bundle: Bundle, part: str) -> str:
+    """`+law`, `-law` or `retention P4Y -> P5Y` in words."""
+    name, _, values = part.partition(" ")
+    if name[:1] in ("+", "-"):
+        field = bundle.fields.get(name[1:])
+        label = said(context, Text(field.dutch, field.english)) if field else name[1:]
+        return context.t("policy.replay.gained" if name[0] == "+" else "policy.replay.lost", field=label)
+    before, _, after = values.partition(" -> ")
+    duty = said(context, DUTIES[name]) if name in DUTIES else name
+    old, new = (said(context, duty_value(name, "" if value == "-" else value)) for value in (before, after))
+    return f"{duty}: {old} → {new}"
 
 
 def _outcome(context: Context, bundle: Bundle, word: str) -> str:
