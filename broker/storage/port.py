@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from broker.storage.console_port import ConsoleRead, ConsoleStore
+from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
 from broker.storage.projected import ExchangeIndex
 from sluis.merkle import CompactRange, Hash
 
@@ -237,6 +238,12 @@ class Transaction(Protocol):
         """How many passed; a counter that never counted is left out."""
         ...
 
+    def finding(self, organisation: str, finding_id: str) -> FindingRow | None: ...
+    def draws(self, organisation: str) -> Sequence[DrawRow]: ...
+    def known_subjects(self, organisation: str, subjects: Collection[str]) -> frozenset[str]:
+        """Those of which the organisation has a finding."""
+        ...
+
     def append(self, entry: bytes, time_ms: int) -> int:
         """Append an entry to the log; returns its index."""
         ...
@@ -248,6 +255,8 @@ class Transaction(Protocol):
 
     def put_officer(self, row: Officer) -> None: ...
     def add_console_read(self, row: ConsoleRead) -> None: ...
+    def put_finding(self, row: FindingRow) -> None: ...
+    def add_draw(self, row: DrawRow) -> None: ...
     def activate_policy(self, row: Activation, content: bytes) -> None:
         """Keep a bundle, if it is new, and let it decide from an entry of this transaction on."""
         ...
@@ -316,6 +325,11 @@ class Store(Protocol):
     @property
     def console(self) -> ConsoleStore:
         """Sessions, tokens and readings of the console."""
+        ...
+
+    @property
+    def findings(self) -> FindingStore:
+        """What officers look at."""
         ...
 
     @property

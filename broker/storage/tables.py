@@ -8,6 +8,7 @@
     policy_bundle, policy_activation                the rules that decided, and since when
     counter                                         how many subjects passed on a day
     console_session, console_link, console_read     officers in the console, and where their reading is logged
+    finding, finding_draw                           what officers look at (finding_tables.py)
     lease                                           who does a task, on an engine without advisory locks
     projection, exchange_*                          what the console reads; follows from the log alone
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from broker.storage.bulk import BulkAcknowledge, BulkInsert, is_postgres
 from broker.storage.console_port import ConsoleRead
 from broker.storage.faults import storage_errors
+from broker.storage.finding_port import DrawRow
 from broker.storage.port import Activation, Counter, DomainKeyRow, Officer, PartyRow, Snapshot, Stop
 from broker.storage.queries import DELIVERY_COLUMNS, FIRST_ANSWER_COLUMNS, SIGNAL_COLUMNS, TABLES
 
@@ -90,6 +91,10 @@ class Writes:
     def add_console_read(self, row: ConsoleRead) -> Step:
         """Note where a reading is logged."""
         return Step("console_read", self._insert(TABLES["console_read"]), asdict(row))
+
+    def add_draw(self, row: DrawRow) -> Step:
+        """Note from which entries was drawn; once."""
+        return Step("finding_draw", self._insert(TABLES["finding_draw"]), asdict(row))
 
     def activate_policy(self, row: Activation, content: bytes) -> list[Step]:
         """Keep a bundle, if it is new, and its activation."""
