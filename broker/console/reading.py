@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from broker.console.people import Officer, Role, described
+from broker.console.reading_findings import Oversight
 from broker.record import UNKNOWN
 from broker.step import Needs, Step
 from broker.storage.console_port import ConsoleRead
@@ -112,6 +113,11 @@ class Reader:
     def party(self, oin: str) -> PartyRow | None:
         """A participant; its name is no secret among participants."""
         return self._store.party(oin)
+
+    @property
+    def oversight(self) -> Oversight:
+        """Findings, and exchanges as a whole. Raises NotPermitted `not-your-role` for an operator."""
+        return Oversight(self._store, self._officer)
 
     def reads(self, before: int, limit: int) -> list[Entry]:
         """Readings in the console, newest first: of the authority all, else by her own organisation.

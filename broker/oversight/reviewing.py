@@ -3,8 +3,8 @@
 
 {"operation": "finding.draw", "reader": "fg-1", "organisation": OIN, "role": "officer", "first": 0, "end": 5120,
  "size": 5131, "seed": HEX, "population": 4000, "drawn": 412, "digest": SHA-256 of what was drawn}
-{"operation": "finding.assign", ..., "finding": "5131-7", "to": "fg-2"}
-{"operation": "finding.conclude", ..., "finding": "5131-7", "conclusion": "breach", "four_eyes": true, "reason": "..."}
+{"operation": "finding.assign", ..., "finding": "f5131-7", "to": "fg-2"}
+{"operation": "finding.conclude", ..., "finding": "f5131-7", "conclusion": "breach", "four_eyes": true, "reason": "..."}
 
 `finding.open`, `finding.confirm` and `finding.send-back` name the finding. `size` is that of the log whose root gave
 the seed (`sampling.py`). The second officer is checked inside the transaction.
@@ -98,7 +98,7 @@ class Draw:
         scope = self.by.scope
         drawn = [
             Finding(
-                finding_id=f"{index}-{number}",
+                finding_id=f"f{index}-{number}",
                 organisation=scope,
                 subject=item.candidate.exchange,
                 ground=item.ground,
@@ -110,7 +110,7 @@ class Draw:
         ]
         refused = [
             Finding(
-                finding_id=f"{index}-{number}",
+                finding_id=f"f{index}-{number}",
                 organisation=scope,
                 subject=f"refusals-{index}-{number}",
                 ground=Ground.REFUSALS,
@@ -149,7 +149,7 @@ class OpenAnomaly:
             raise Conflict("wrong-state", "a finding of this was opened before")
         logged = step.log({"operation": "finding.open", **self.described, "anomaly": self.anomaly.code})
         finding = Finding(
-            finding_id=f"{logged.index}-0",
+            finding_id=f"f{logged.index}-0",
             organisation=self.by.scope,
             subject=subject,
             ground=Ground.ANOMALY,

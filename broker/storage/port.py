@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from broker.storage.console_port import ConsoleRead, ConsoleStore
+from broker.storage.subject_port import SubjectStore
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
 from broker.storage.projected import ExchangeIndex
 from sluis.merkle import CompactRange, Hash
@@ -325,6 +326,11 @@ class Store(Protocol):
     @property
     def console(self) -> ConsoleStore:
         """Sessions, tokens and readings of the console."""
+        ...
+
+    @property
+    def subjects(self) -> SubjectStore:
+        """Kept signals by the pseudonym of their subject."""
         ...
 
     @property

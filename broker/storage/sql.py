@@ -16,6 +16,8 @@ from broker.storage.console_port import ConsoleStore
 from broker.storage.console_rows import ConsoleRows
 from broker.storage.engines import Engines, lend, session
 from broker.storage.exchange_index import SqlExchangeIndex
+from broker.storage.subject_port import SubjectStore
+from broker.storage.subject_rows import SubjectRows
 from broker.storage.finding_port import FindingStore
 from broker.storage.finding_rows import FindingRows
 from broker.storage.leader import AdvisoryLeader, Leader, LeaseLeader
@@ -52,6 +54,7 @@ class SqlStore:
         self.exchange_index = SqlExchangeIndex(engines, self._queries)
         self._tiles = TileCache(self._queries.log)
         self.console: ConsoleStore = ConsoleRows(engines)
+        self.subjects: SubjectStore = SubjectRows(engines)
         self.findings: FindingStore = FindingRows(engines)
         self._leader: Leader = (
             AdvisoryLeader(engines.single)

@@ -10,6 +10,7 @@ from sluis.cli import (
     audit,
     audit_adl,
     audit_evidence,
+    audit_subject,
     console,
     demo,
     exchange,
@@ -41,7 +42,7 @@ for topic in (policy_test, policy_change, policy_office):
     policy.app.registered_commands += topic.app.registered_commands
 policy_export.export.registered_commands += policy_odrl.app.registered_commands
 policy.app.add_typer(policy_export.export, name="export")
-for audit_topic in (audit_adl, audit_evidence):
+for audit_topic in (audit_adl, audit_evidence, audit_subject):
     audit.app.registered_commands += audit_topic.app.registered_commands
 app.command("register")(exchange.register)
 app.command("push")(exchange.push)
