@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The answer to a data subject (AVG art. 15(1)) made of entries of the log: as data, and as a draft of a letter.
 
-{"format": "sluis-subject-answer/1", "organisation": {"oin": OIN, "name": "..."}, "made_at": "...", "automated_decision": false,
+{"format": "sluis-subject-answer/1", "organisation": {"oin": OIN, "name": "..."}, "made_at": "...",
+ "automated_decision": false,
  "domains_asked": 4, "domains_not_asked": [{"agreement", "recipient", "epoch", "code"}],
  "exchanges": [{"exchange", "time", "direction": "sent" | "received", "source", "recipient", "state", "kind", "purpose",
    "legal_basis", "categories", "fields", "retention", "kept_until", "log_indexes", "hold_back": null | {"grounds"}}]}
@@ -95,7 +96,6 @@ def _hold_back(duties: Mapping[str, str]) -> dict[str, list[str]] | None:
 def letter(answer: Mapping[str, Any]) -> str:
     """A draft of the letter in Dutch; brackets mark what the officer fills in or decides."""
     told = [item for item in answer["exchanges"] if item["hold_back"] is None]
-    marked = [item for item in answer["exchanges"] if item["hold_back"] is not None]
     lines = [
         "CONCEPT. Lees, vul aan wat tussen rechte haken staat, en verstuur daarna pas.",
         "",
@@ -121,8 +121,6 @@ def letter(answer: Mapping[str, Any]) -> str:
         "",
         "Met vriendelijke groet,",
         "[naam en functie]",
-        "",
-        *_for_the_officer(answer, marked),
     ]
     return "\n".join(lines) + "\n"
 
@@ -153,28 +151,32 @@ def _paragraph(number: int, item: Mapping[str, Any]) -> list[str]:
     return [*lines, "   De inhoud: [neem over uit uw eigen dossier]", ""]
 
 
-def _for_the_officer(answer: Mapping[str, Any], marked: list[dict[str, Any]]) -> list[str]:
-    lines = ["---- Niet meesturen: voor de functionaris ----", ""]
+def officer_note(answer: Mapping[str, Any]) -> str:
+    """What stays with the officer: what she decides on, and what was not searched."""
+    marked = [item for item in answer["exchanges"] if item["hold_back"] is not None]
+    lines = ["Voor de functionaris. Niet meesturen.", ""]
     if marked:
         lines += [
-            f"Van {len(marked)} uitwisseling(en) is het inlichten uitgesteld of verboden. Beslis zelf of artikel 41 UAVG",
-            "grond geeft om ze weg te laten. Zo niet, neem ze dan op in de brief.",
+            f"Aantal uitwisselingen waarvan het inlichten mag of moet wachten: {len(marked)}.",
+            "Beslis zelf of artikel 41 UAVG grond geeft om ze weg te laten. Zo niet, neem ze dan op in de brief.",
             "",
             *(line for number, item in enumerate(marked, 1) for line in _marked(number, item)),
         ]
     for item in answer["domains_not_asked"]:
-        lines.append(
-            f"Niet doorzocht: {item['agreement']}, ontvanger {item['recipient']}, periode {item['epoch']} ({item['code']})."
-        )
+        domain = f"{item['agreement']}, ontvanger {item['recipient']}, periode {item['epoch']}"
+        lines.append(f"Niet doorzocht: {domain} ({item['code']}).")
     lines += [
-        "Geweigerde aanbiedingen zijn nooit bewaard en dus niet te vinden. Wat vernietigd is, is niet meer te koppelen.",
+        "Geweigerde aanbiedingen zijn nooit bewaard en dus niet te vinden.",
+        "Wat vernietigd is, is niet meer te koppelen.",
         "Antwoord binnen een maand na ontvangst (artikel 12 lid 3 AVG).",
     ]
-    return lines
+    return "\n".join(lines) + "\n"
 
 
 def _marked(number: int, item: Mapping[str, Any]) -> list[str]:
-    grounds = series(item["hold_back"]["grounds"]) if item["hold_back"]["grounds"] else "in de regel niet genoemd"
+    grounds = (
+        series(item["hold_back"]["grounds"]) if item["hold_back"]["grounds"] else "in de regel niet genoemd"
+    )
     first, *rest = _paragraph(number, item)
     return [f"{first} [BESLISSEN; gronden van UAVG {grounds}]", *rest]
 

@@ -15,9 +15,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from broker.storage.console_port import ConsoleRead, ConsoleStore
-from broker.storage.subject_port import SubjectStore
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
 from broker.storage.projected import ExchangeIndex
+from broker.storage.subject_port import SubjectStore
 from sluis.merkle import CompactRange, Hash
 
 

@@ -16,8 +16,6 @@ from broker.storage.console_port import ConsoleStore
 from broker.storage.console_rows import ConsoleRows
 from broker.storage.engines import Engines, lend, session
 from broker.storage.exchange_index import SqlExchangeIndex
-from broker.storage.subject_port import SubjectStore
-from broker.storage.subject_rows import SubjectRows
 from broker.storage.finding_port import FindingStore
 from broker.storage.finding_rows import FindingRows
 from broker.storage.leader import AdvisoryLeader, Leader, LeaseLeader
@@ -33,6 +31,8 @@ from broker.storage.port import (
     Stop,
 )
 from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
+from broker.storage.subject_port import SubjectStore
+from broker.storage.subject_rows import SubjectRows
 from broker.storage.tiles import TileCache
 from broker.storage.transaction import SqlTransaction, party_row, read_head
 from broker.storage.writes import Writes

@@ -15,7 +15,7 @@ from sluis.client import Kit, KitSettings
 from sluis.client.subject import SubjectReport, ask_subject
 from sluis.errors import InvalidInput, SluisError
 from sluis.identifiers import Identifier, IdentifierType, Oin
-from sluis.subject_answer import exchange_answer, header, letter
+from sluis.subject_answer import exchange_answer, header, letter, officer_note
 
 app = typer.Typer()
 
@@ -25,15 +25,24 @@ TOML = Path("sluis.toml")
 
 @app.command()
 def subject(
-    identifier: Annotated[str, typer.Argument(help="The subject's number; `-` reads it from standard input.")],
-    out: Annotated[Path, typer.Option("--out", help="Where to write the answer (.json), and beside it the letter (.txt).")],
-    type: Annotated[str, typer.Option("--type", help="What sort of number: bsn, kvk, vestiging, ...")] = "bsn",
+    identifier: Annotated[
+        str, typer.Argument(help="The subject's number; `-` reads it from standard input.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="Where to write the answer (.json), and beside it the letter (.txt)."),
+    ],
+    type: Annotated[
+        str, typer.Option("--type", help="What sort of number: bsn, kvk, vestiging, ...")
+    ] = "bsn",
     config: Config = TOML,
 ) -> None:
     """Write what your organisation exchanged about a subject; the number itself is not sent and not written.
 
     A number on the command line stays in the history of your shell: `-` avoids that.
     """
+    if out.suffix != ".json":
+        raise InvalidInput("malformed-request", "the answer's name ends with .json", where="--out")
     text = sys.stdin.readline() if identifier == "-" else identifier
     try:
         wanted = Identifier.parse(IdentifierType(type), text)
@@ -46,14 +55,16 @@ def subject(
             return await _answer(kit, report)
 
     answer = asyncio.run(run())
-    draft = out.with_suffix(".txt")
+    draft, note = out.with_suffix(".txt"), out.with_name(f"{out.stem}-officer.txt")
     _write(out, json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
     _write(draft, letter(answer))
+    _write(note, officer_note(answer))
     held = sum(item["hold_back"] is not None for item in answer["exchanges"])
-    say(f"{len(answer['exchanges'])} exchanges in {answer['domains_asked']} domains; {held} of them for you to decide (UAVG 41)")
+    say(f"{len(answer['exchanges'])} exchanges in {answer['domains_asked']} domains")
+    say(f"{held} of them are for you to decide (UAVG article 41): see {note}")
     for item in answer["domains_not_asked"]:
         say(f"not asked: {item['agreement']} {item['recipient']} {item['epoch']} [{item['code']}]")
-    say(f"wrote {out} and {draft}")
+    say(f"wrote {out}, {draft} and {note}")
 
 
 async def _answer(kit: Kit, report: SubjectReport) -> dict[str, Any]:
@@ -69,7 +80,8 @@ async def _answer(kit: Kit, report: SubjectReport) -> dict[str, Any]:
         **header(kit.oin, names[kit.oin], datetime.now(UTC)),
         "domains_asked": report.domains,
         "domains_not_asked": [
-            dict(zip(("agreement", "recipient", "epoch", "code"), item, strict=True)) for item in report.not_asked
+            dict(zip(("agreement", "recipient", "epoch", "code"), item, strict=True))
+            for item in report.not_asked
         ],
         "exchanges": [exchange_answer(found, kit.oin, names, kit.bundle) for found in report.exchanges],
     }

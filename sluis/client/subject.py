@@ -17,7 +17,7 @@ from sluis.errors import NotAuthentic, SluisError
 from sluis.identifiers import Identifier, Oin
 from sluis.v1 import audit_pb2
 
-CONFIRMED = ("signal.acknowledge",)
+CONFIRMED = "signal.acknowledge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +84,10 @@ async def _checked(message: audit_pb2.SubjectExchange, oin: Oin, trust: Trust) -
         content = parse_canonical(row.entry)
         if content.get("exchange") != message.exchange:
             raise NotAuthentic("log-inconsistent", "the broker shows an entry of another exchange")
-        if oin not in (content.get("sender"), content.get("recipient")):
-            # A confirmation names its recipient only; then the entry before it is among these.
-            if content.get("operation") not in CONFIRMED or not entries:
-                raise NotAuthentic("log-inconsistent", "the broker shows an entry between others")
+        # A confirmation names its recipient only; the entry before it is among these.
+        confirms = bool(entries) and content.get("operation") == CONFIRMED
+        if not confirms and oin not in (content.get("sender"), content.get("recipient")):
+            raise NotAuthentic("log-inconsistent", "the broker shows an entry between others")
         await trust.prove_inclusion(row.log_index, row.entry)
         entries.append(SubjectEntry(log_index=row.log_index, content=dict(content)))
     return SubjectExchange(

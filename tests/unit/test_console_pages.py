@@ -26,6 +26,14 @@ from tests.world import FIRM, World
 MATRIX = {
     "today": {Role.OFFICER, Role.AUTHORITY, Role.OPERATOR},
     "reads": {Role.OFFICER, Role.AUTHORITY},
+    **{
+        name: {Role.OFFICER, Role.AUTHORITY}
+        for name in (
+            *("review", "draw", "finding", "assign", "conclude", "second", "subject", "recipients"),
+            *("reports", "register", "dpia", "breach", "yearly"),
+        )
+    },
+    "statistics": {Role.AUTHORITY},
 }
 SCRIPT = "<script>alert(1)</script>"
 

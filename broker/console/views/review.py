@@ -90,7 +90,9 @@ def about(context: Context, finding: Finding) -> str:
             reason=_reason(context, words["reason"]),
         )
     rule = context.bundle.rules.get(words["rule"])
-    return context.t("finding.about.exchange", index=finding.log_index, rule=rule.title if rule else words["rule"])
+    return context.t(
+        "finding.about.exchange", index=finding.log_index, rule=rule.title if rule else words["rule"]
+    )
 
 
 def _name(context: Context, oin: str) -> str:
@@ -111,7 +113,9 @@ def one(context: Context) -> View:
         "finding": finding,
         "about": about(context, finding),
         "opened": moment_of(finding.opened_at_ms),
-        "links": [word for key, word in finding.about.items() if key.startswith("link") and word.startswith("/")],
+        "links": [
+            word for key, word in finding.about.items() if key.startswith("link") and word.startswith("/")
+        ],
         "conclusions": [(code.value, code in WRONG) for code in Conclusion],
         "may_assign": finding.state in (State.OPEN, State.ASSIGNED),
         "may_conclude": finding.state is State.ASSIGNED and finding.reviewer == me,
