@@ -28,6 +28,8 @@ CATEGORIES = {
     "organisation": "gegevens over een organisatie (bij een eenmanszaak ook persoonsgegevens)",
     "personal": "persoonsgegevens",
     "bsn": "burgerservicenummer",
+    "address": "adresgegevens",
+    "meta": "gegevens over de melding zelf, zoals een datum",
     "special": "bijzondere persoonsgegevens (AVG artikel 9)",
     "criminal": "strafrechtelijke gegevens (AVG artikel 10)",
 }

@@ -205,7 +205,7 @@ class Take:
             return before.assigned(self.to), {"to": self.to}
         if self.step_name == "conclude" and self.conclusion is not None:
             after = before.concluded(me, self.conclusion, self.reason)
-            said = {
+            said: dict[str, object] = {
                 "conclusion": self.conclusion.value,
                 "four_eyes": after.state is State.PROPOSED,
                 "reason": self.reason,

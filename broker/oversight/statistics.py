@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Statistics that may leave the house: tables in which no small number can be read or worked out.
 
-A cell with fewer than `minimum` units is suppressed; an empty one may be shown. Then so much more is suppressed that
+A cell with fewer than `minimum` units is suppressed; an empty one may be shown. Then more is suppressed, so that
 no suppressed cell follows from the rest. Cells and totals are the edges of a graph, rows and columns (totals too) its
 nodes. A suppressed number can be worked out exactly where its edge lies on no cycle of suppressed edges. So each gets
 one, the cheapest, through cells and totals that are not empty. What is shown is rounded to 5.

@@ -75,7 +75,7 @@ async def _answer(kit: Kit, report: SubjectReport) -> dict[str, Any]:
         for side in ("sender", "recipient")
         if side in entry.content
     }
-    names = {oin: await _name(kit, oin) for oin in sorted(oins)}
+    names: dict[str, str] = {oin: await _name(kit, oin) for oin in sorted(oins)}
     return {
         **header(kit.oin, names[kit.oin], datetime.now(UTC)),
         "domains_asked": report.domains,

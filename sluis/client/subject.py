@@ -79,7 +79,7 @@ async def ask_subject(
 
 
 async def _checked(message: audit_pb2.SubjectExchange, oin: Oin, trust: Trust) -> SubjectExchange:
-    entries = []
+    entries: list[SubjectEntry] = []
     for row in message.entries:
         content = parse_canonical(row.entry)
         if content.get("exchange") != message.exchange:

@@ -11,7 +11,8 @@ from broker.oversight.subject import Allowance
 from broker.wire.audit_service import AuditService
 from sluis.client.subject import SubjectEntry, SubjectExchange
 from sluis.errors import SluisError, Unavailable
-from sluis.subject_answer import exchange_answer, header, letter, officer_note
+from sluis.policy.catalog import Category
+from sluis.subject_answer import CATEGORIES, exchange_answer, header, letter, officer_note
 from sluis.v1 import audit_pb2
 from tests.actors import Actor
 from tests.world import AGREEMENT, EPOCH, FIRM, OTHER_FIRM, FakeContext, Refused, World, bundle
@@ -102,6 +103,10 @@ async def test_a_call_is_about_one_subject_and_so_many_an_hour(world: World) -> 
     again = await refused(find(world, world.cast.nla, FIRM, service=service))
     assert again.code == "too-many-requests"
     await find(world, world.cast.sna, FIRM, service=service)
+
+
+def test_every_category_has_words() -> None:
+    assert set(CATEGORIES) == set(Category)
 
 
 def test_an_hour_later_one_may_ask_again() -> None:

@@ -12,7 +12,7 @@ from broker.console.people import Role
 from broker.console.reading_findings import days_of
 from broker.console.words import party_name, word
 from broker.oversight.reports import REFUSALS, Affected, Processing, affected, case_results, register
-from broker.storage.projected import EVERY, ZONE, Days, Filter
+from broker.storage.projected import EVERY, ZONE, Days, ExchangeRow, Filter
 from sluis.errors import InvalidInput
 from sluis.policy import dutch
 from sluis.policy.rules import Notice
@@ -139,7 +139,7 @@ def show_breach(context: Context) -> View:
     complete = True
     if days is not None:
         sides = [Filter({"sender": [party]}), Filter({"recipient": [party]})] if party else [EVERY]
-        rows = {}
+        rows: dict[int, ExchangeRow] = {}
         for chosen in sides:
             page = context.reader.oversight.rows(chosen, days, BREACH_ROWS)
             complete = complete and len(page) < BREACH_ROWS

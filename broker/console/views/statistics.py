@@ -57,7 +57,8 @@ def _by_agreement(context: Context, year: int) -> Table:
 def _by_role(context: Context, year: int) -> Table:
     """Role of the sender by sector of the recipient."""
     oversight = context.reader.oversight
-    roles, counts = oversight.roles(), {}
+    roles = oversight.roles()
+    counts: dict[tuple[str, str], int] = {}
     for (sender, recipient), results in oversight.matrix(year_days(year)).items():
         role = roles.get(recipient, "")
         sector = context.bundle.sector_of(role) if role in context.bundle.catalog.roles else "unknown"
