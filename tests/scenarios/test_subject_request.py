@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from tests.scenarios.scene import Scene
-from tests.scenarios.test_cli import USAGE, As, run_as
+from tests.scenarios.test_cli import FAILED, As, run_as
 
 __all__ = ["run_as"]
 
@@ -40,4 +40,4 @@ def test_an_officer_answers_a_data_subject(shared: Scene, run_as: As, tmp_path: 
     assert (other.code, json.loads(out.read_text("utf-8"))["exchanges"]) == (0, [])
 
     wrong = run_as(cast.inspectorate, "audit", "subject", "1", "--type", "passport", "--out", out)
-    assert (wrong.code, "[malformed-request]" in wrong.said) == (USAGE, True)
+    assert (wrong.code, "[malformed-request]" in wrong.said) == (FAILED, True)

@@ -32,7 +32,7 @@
   function exchange(item, number) {
     const section = element("section");
     section.className = "panel";
-    section.append(element("h3", `${number}. ${item.kind}`));
+    section.append(element("h3", `${number}. ${String(item.kind).charAt(0).toUpperCase()}${String(item.kind).slice(1)}`));
     if (item.hold_back) {
       const warning = element("p", `${say("holdback")} ${listed(item.hold_back.grounds)}`);
       warning.className = "message warning";
