@@ -2,11 +2,12 @@
 """Statistics that may leave the house: tables in which no small number can be read or worked out.
 
 A cell with fewer than `minimum` units is suppressed; an empty one may be shown. Then more is suppressed, so that
-no suppressed cell follows from the rest. Cells and totals are the edges of a graph, rows and columns its nodes. A suppressed number can be worked out exactly where its edge lies on no cycle of such edges. So each gets
-one, the cheapest, through cells and totals that are not empty. What is shown is rounded to 5.
+no suppressed cell follows from the rest. Cells and totals are the edges of a graph, rows and columns its nodes. A
+suppressed number can be worked out exactly where its edge lies on no cycle of such edges. So each gets one, the
+cheapest, through cells and totals that are not empty. What is shown is rounded to 5.
 
-Tables that share a total hide it all or not at all. The units are exchanges: the log cannot tell persons apart, which is
-its purpose, so a minimum of 10 stands for 10 persons when each exchange is about another.
+Tables that share a total hide it all or not at all. The units are exchanges: the log cannot tell persons apart,
+which is its purpose, so a minimum of 10 stands for 10 persons when each exchange is about another.
 """
 
 import heapq
