@@ -7,7 +7,8 @@ suppressed number can be worked out exactly where its edge lies on no cycle of s
 cheapest, through cells and totals that are not empty. What is shown is rounded to 5.
 
 Tables that share a total hide it all or not at all. The units are exchanges: the log cannot tell persons apart,
-which is its purpose, so a minimum of 10 stands for 10 persons when each exchange is about another.
+which is its purpose, so a minimum of 10 stands for 10 persons when each exchange is about another. Five would do for
+organisations, but among firms are sole traders, who are persons; so 10 holds everywhere.
 """
 
 import heapq
@@ -16,7 +17,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 MIN_PERSONS = 10
-MIN_ORGANISATIONS = 5
 ROUND_TO = 5
 TOTAL = "total"
 

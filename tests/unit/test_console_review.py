@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Beoordelen: drawing, assigning, concluding, four eyes; and nobody else's findings."""
 
+import asyncio
+import datetime
 import re
+from dataclasses import dataclass
 
 import pytest
 
 from broker.audit.projection import Projection
-from broker.console.people import Role
+from broker.console.people import Role, described
+from broker.console.reading import Reader
 from broker.oversight.findings import Conclusion, Finding, State
+from broker.oversight.reviewing import Draw, OpenAnomaly
 from broker.oversight.sampling import Candidate, Ground, digest_of, draw, seed_of
 from sluis.errors import Conflict, NotPermitted
-from tests.console_world import browse, logged
-from tests.world import FIRM, World
+from sluis.merkle import CompactRange, leaf_hash
+from tests.console_world import browse, logged, officer_of
+from tests.world import FIRM, World, bundle
 
 REASON = {"reason": "nagekeken in het dossier"}
 
@@ -37,8 +43,6 @@ async def test_a_draw_stands_in_the_log_and_can_be_repeated_from_it(world: World
     assert len(await drawn(world, 2)) == 2
     [entry] = logged(world, "finding.draw")
     assert (entry["population"], entry["drawn"], entry["first"]) == (2, 2, 0)
-    from sluis.merkle import CompactRange, leaf_hash
-
     leaves = [leaf_hash(raw) for raw in world.raw_entries()[: entry["size"]]]
     root = CompactRange().extend(leaves)[0].root()
     seed = seed_of(root, world.cast.nla.oin, entry["first"], entry["end"])
@@ -115,9 +119,52 @@ async def test_a_finding_of_another_organisation_is_not_there(world: World) -> N
     assert logged(world, "finding.assign") == []
 
 
-def test_the_digest_is_of_what_was_drawn() -> None:
-    import datetime
+@dataclass(frozen=True)
+class Odd:
+    """An anomaly."""
 
+    code: str = "volume-spike"
+    text: str = "Veel meer dan anders <script>"
+    links: tuple[str, ...] = (
+        "/uitwisselingen?kind=x",
+        "javascript:alert(1)",
+        "//evil.example/x",
+        "/\\evil.example",
+    )
+
+
+async def test_an_anomaly_becomes_a_finding_once_and_is_shown_as_text(world: World) -> None:
+    officer = officer_of(world.cast.nla)
+    work = OpenAnomaly(
+        by=officer, described=described(officer), anomaly=Odd(), key="volume-2026-06", log_index=3
+    )
+    submit = world.broker.desk.committer.submit
+    finding = await submit(work)
+    with pytest.raises(Conflict):
+        await submit(work)
+    async with browse(world) as browser:
+        text = (await browser.get(f"/beoordelen/{finding}")).text
+    assert "&lt;script&gt;" in text
+    assert "javascript:" not in text
+    assert "evil.example" not in text
+    assert 'href="/uitwisselingen?kind=x"' in text
+    assert [entry["anomaly"] for entry in logged(world, "finding.open")] == ["volume-spike"]
+
+
+async def test_two_draws_at_once_draw_once(world: World) -> None:
+    await world.certify(FIRM)
+    await world.push(world.envelope(FIRM))
+    follow(world)
+    officer = officer_of(world.cast.nla)
+    population = Reader(world.store, officer).oversight.population(bundle())
+    work = Draw(by=officer, described=described(officer), population=population)
+    submit = world.broker.desk.committer.submit
+    done = await asyncio.gather(submit(work), submit(work), return_exceptions=True)
+    assert sorted(isinstance(one, Conflict) for one in done) == [False, True]
+    assert len(logged(world, "finding.draw")) == 1
+
+
+def test_the_digest_is_of_what_was_drawn() -> None:
     items = [
         Candidate(exchange=str(at), log_index=at, rule="r", recipient="b", day=datetime.date(2026, 1, 1))
         for at in range(3)

@@ -18,6 +18,7 @@ from sluis.policy.approval import check_officer
 
 NEWEST = 1 << 62
 STATE = re.compile("|".join(State))
+OURS = re.compile(r"/[a-z0-9-]+[A-Za-z0-9/_.?=&%-]*")  # an address of this console
 
 COLUMNS = (
     Column(key="finding", heading="page.review.finding"),
@@ -114,7 +115,7 @@ def one(context: Context) -> View:
         "about": about(context, finding),
         "opened": moment_of(finding.opened_at_ms),
         "links": [
-            word for key, word in finding.about.items() if key.startswith("link") and word.startswith("/")
+            word for key, word in finding.about.items() if key.startswith("link") and OURS.fullmatch(word)
         ],
         "conclusions": [(code.value, code in WRONG) for code in Conclusion],
         "may_assign": finding.state in (State.OPEN, State.ASSIGNED),
