@@ -45,3 +45,22 @@ class ReadExchange:
         """Check the reader once more, and write the entry."""
         admit(step, self.reader)
         step.log({"operation": "log.read", "reader": self.reader.oin, "exchange": self.exchange})
+
+
+@dataclass(frozen=True, slots=True)
+class FindSubject:
+    """The work that logs that a party looked for the exchanges about a subject: how many pseudonyms, how many hits."""
+
+    reader: Admitted
+    asked: int
+    found: int
+
+    def needs(self) -> Needs:
+        """Say what it reads."""
+        return Needs(parties=frozenset({self.reader.oin}))
+
+    def settle(self, step: Step) -> None:
+        """Check the reader once more, and write the entry."""
+        admit(step, self.reader)
+        counts = {"asked": self.asked, "found": self.found}
+        step.log({"operation": "subject.find", "reader": self.reader.oin, **counts})

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from broker.storage.finding_port import FindingRow
 from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, Period, StoredSignal, Transaction
 from sluis.canonical import canonical_json
 from sluis.errors import Unavailable
@@ -63,6 +64,7 @@ class _Overlay:
     answers: dict[tuple[str, str], FirstAnswer] = field(default_factory=dict)
     signals: set[bytes] = field(default_factory=set)
     acknowledged: set[int] = field(default_factory=set)
+    findings: dict[str, FindingRow] = field(default_factory=dict)
 
 
 class Step:
@@ -172,6 +174,19 @@ class Step:
         if salt:
             self.tx.add_salt(index, salt, inputs)
         return Logged(index=index, entry=data, leaf=leaf_hash(data))
+
+    def finding(self, organisation: str, finding_id: str) -> FindingRow | None:
+        """A finding of an organisation, as earlier members of this batch left it."""
+        row = self._new.findings.get(finding_id)
+        if row is None:
+            return self.tx.finding(organisation, finding_id)
+        return row if row.organisation == organisation else None
+
+    def put_finding(self, row: FindingRow) -> None:
+        """Add or change a finding."""
+        self.wrote = True
+        self._new.findings[row.finding_id] = row
+        self.tx.put_finding(row)
 
     def remember(self, row: FirstAnswer) -> None:
         """Keep the answer to an idempotency key."""

@@ -19,6 +19,7 @@ from typing import Any
 from broker.console.people import Officer, Role, described
 from broker.console.reading_counts import Counts
 from broker.console.reading_exchanges import Exchanges
+from broker.console.reading_findings import Oversight
 from broker.console.reading_policy import PolicyReader
 from broker.console.reading_record import Record
 from broker.console.reading_register import Register
@@ -158,6 +159,11 @@ class Reader:
     def party(self, oin: str) -> PartyRow | None:
         """A participant; its name is no secret among participants."""
         return self._store.party(oin)
+
+    @property
+    def oversight(self) -> Oversight:
+        """Findings, and exchanges as a whole. Raises NotPermitted `not-your-role` for an operator."""
+        return Oversight(self._store, self._officer)
 
     def reads(self, before: int, limit: int) -> list[Entry]:
         """Readings in the console, newest first: of the authority all, else by her own organisation.

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What privacy officers look for in the record. Pure functions: no storage, no pages."""
+"""What a privacy officer does with the log: samples, findings, statistics, reports, answers to a data subject."""

@@ -15,8 +15,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from broker.storage.console_port import ConsoleRead, ConsoleStore
+from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
 from broker.storage.projected import ExchangeIndex
 from broker.storage.proposal_port import PolicyProposal, ProposalStore, SignedStatement
+from broker.storage.subject_port import SubjectStore
 from sluis.merkle import CompactRange, Hash
 
 
@@ -247,6 +249,12 @@ class Transaction(Protocol):
         """How many passed; a counter that never counted is left out."""
         ...
 
+    def finding(self, organisation: str, finding_id: str) -> FindingRow | None: ...
+    def draws(self, organisation: str) -> Sequence[DrawRow]: ...
+    def known_subjects(self, organisation: str, subjects: Collection[str]) -> frozenset[str]:
+        """Those of which the organisation has a finding."""
+        ...
+
     def append(self, entry: bytes, time_ms: int) -> int:
         """Append an entry to the log; returns its index."""
         ...
@@ -267,6 +275,8 @@ class Transaction(Protocol):
         ...
 
     def add_statement(self, row: SignedStatement) -> None: ...
+    def put_finding(self, row: FindingRow) -> None: ...
+    def add_draw(self, row: DrawRow) -> None: ...
     def activate_policy(self, row: Activation, content: bytes) -> None:
         """Keep a bundle, if it is new, and let it decide from an entry of this transaction on."""
         ...
@@ -355,6 +365,16 @@ class Store(Protocol):
     @property
     def proposals(self) -> ProposalStore:
         """Rules that officers propose, and what they signed."""
+        ...
+
+    @property
+    def subjects(self) -> SubjectStore:
+        """Kept signals by the pseudonym of their subject."""
+        ...
+
+    @property
+    def findings(self) -> FindingStore:
+        """What officers look at."""
         ...
 
     @property

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from broker.storage.bulk import is_postgres
 from broker.storage.faults import storage_errors
+from broker.storage.finding_tables import METADATA
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
-from broker.storage.proposal_tables import METADATA
 
 MAX_INTEGER = (1 << 63) - 1
 _PORTION = 900  # a SQLite may be built for no more than 999 parameters

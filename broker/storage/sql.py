@@ -16,6 +16,8 @@ from broker.storage.console_port import ConsoleStore
 from broker.storage.console_rows import ConsoleRows
 from broker.storage.engines import Engines, lend, session
 from broker.storage.exchange_index import SqlExchangeIndex
+from broker.storage.finding_port import FindingStore
+from broker.storage.finding_rows import FindingRows
 from broker.storage.leader import AdvisoryLeader, Leader, LeaseLeader
 from broker.storage.port import (
     Activation,
@@ -32,6 +34,8 @@ from broker.storage.port import (
 from broker.storage.proposal_port import ProposalStore
 from broker.storage.proposal_rows import ProposalRows
 from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
+from broker.storage.subject_port import SubjectStore
+from broker.storage.subject_rows import SubjectRows
 from broker.storage.tiles import TileCache
 from broker.storage.transaction import SqlTransaction, party_row, read_head
 from broker.storage.writes import Writes
@@ -54,6 +58,8 @@ class SqlStore:
         self._tiles = TileCache(self._queries.log)
         self.console: ConsoleStore = ConsoleRows(engines)
         self.proposals: ProposalStore = ProposalRows(engines)
+        self.subjects: SubjectStore = SubjectRows(engines)
+        self.findings: FindingStore = FindingRows(engines)
         self._leader: Leader = (
             AdvisoryLeader(engines.single)
             if is_postgres(engines.dialect)

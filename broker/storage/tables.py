@@ -10,6 +10,7 @@
     counter                                         how many subjects passed on a day
     console_session, console_link, console_read     officers in the console, and where their reading is logged
     console_view                                    choices that an officer keeps under a name
+    finding, finding_draw                           what officers look at (finding_tables.py)
     lease                                           who does a task, on an engine without advisory locks
     projection, exchange_*                          what the console reads; follows from the log alone
 

@@ -15,6 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from broker.storage.console_port import ConsoleRead
 from broker.storage.faults import storage_errors, translate
+from broker.storage.finding_port import DrawRow, FindingRow
+from broker.storage.finding_rows import known_subjects, read_draws, read_finding
 from broker.storage.port import (
     Activation,
     Counter,
@@ -209,6 +211,18 @@ class SqlTransaction:
                 found[counter] = passed
         return found
 
+    def finding(self, organisation: str, finding_id: str) -> FindingRow | None:
+        """Give a finding of an organisation."""
+        return read_finding(self._connection, organisation, finding_id)
+
+    def draws(self, organisation: str) -> Sequence[DrawRow]:
+        """Give the draws of an organisation, oldest first."""
+        return read_draws(self._connection, organisation)
+
+    def known_subjects(self, organisation: str, subjects: Collection[str]) -> frozenset[str]:
+        """Give those of which the organisation has a finding."""
+        return known_subjects(self._connection, self._queries, organisation, subjects)
+
     def _snapshots(self, agreement: str, register: str, recipient: str, epoch: str) -> Sequence[Row[Any]]:
         domain = (agreement, register, recipient, epoch)
         if domain not in self._active:
@@ -261,6 +275,14 @@ class SqlTransaction:
     def add_statement(self, row: SignedStatement) -> None:
         """Keep what an officer signed; at commit Conflict `already-signed` when she did before."""
         self._steps.append(self._writes.add_statement(row))
+
+    def put_finding(self, row: FindingRow) -> None:
+        """Add or change a finding."""
+        self._steps.append(self._writes.put("finding", asdict(row)))
+
+    def add_draw(self, row: DrawRow) -> None:
+        """Note from which entries was drawn."""
+        self._steps.append(self._writes.add_draw(row))
 
     def activate_policy(self, row: Activation, content: bytes) -> None:
         """Keep a bundle, if it is new, and let it decide from an entry of this transaction on."""

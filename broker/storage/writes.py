@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from broker.storage.bulk import BulkAcknowledge, BulkInsert, is_postgres
 from broker.storage.console_port import ConsoleRead
 from broker.storage.faults import storage_errors
+from broker.storage.finding_port import DrawRow
 from broker.storage.port import Activation, Counter, DomainKeyRow, Officer, PartyRow, Snapshot, Stop
 from broker.storage.proposal_port import PolicyProposal, SignedStatement
 from broker.storage.queries import DELIVERY_COLUMNS, FIRST_ANSWER_COLUMNS, SIGNAL_COLUMNS, TABLES
@@ -104,6 +105,10 @@ class Writes:
     def add_statement(self, row: SignedStatement) -> Step:
         """Keep a signed statement."""
         return Step("policy_statement", self._insert(TABLES["policy_statement"]), asdict(row))
+
+    def add_draw(self, row: DrawRow) -> Step:
+        """Note from which entries was drawn; once."""
+        return Step("finding_draw", self._insert(TABLES["finding_draw"]), asdict(row))
 
     def activate_policy(self, row: Activation, content: bytes) -> list[Step]:
         """Keep a bundle, if it is new, and its activation."""

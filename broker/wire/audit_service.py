@@ -11,9 +11,11 @@ from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 from broker.exchange import Desk
-from broker.reading import READERS, ReadExchange, ReadLog
+from broker.oversight.subject import Allowance, Found, Question, check_questions, find_subject
+from broker.reading import READERS, FindSubject, ReadExchange, ReadLog
 from broker.storage.port import LogRow, Store
 from broker.storage.projected import Sight
+from broker.storage.subject_port import SubjectDomain
 from broker.wire.portions import portions
 from sluis.errors import InvalidInput, NotFound, Unavailable
 from sluis.merkle import consistency_proof, inclusion_proof
@@ -32,6 +34,7 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         self._desk = desk
         self._store = store
         self.clock = clock
+        self._allowance = Allowance()
 
     @unary
     async def GetCheckpoint(
@@ -105,6 +108,39 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         ]
         return audit_pb2.GetExchangeResponse(entries=entries)
 
+    @unary
+    async def ListSubjectDomains(
+        self, caller: Caller, request: audit_pb2.ListSubjectDomainsRequest
+    ) -> audit_pb2.ListSubjectDomainsResponse:
+        """The domains of kept signals that the caller sent or received."""
+        reader = await self._desk.directory.admit(caller)
+        found = await asyncio.to_thread(self._store.subjects.domains, reader.oin)
+        return audit_pb2.ListSubjectDomainsResponse(domains=[_domain(item) for item in found])
+
+    @unary
+    async def FindSubject(
+        self, caller: Caller, request: audit_pb2.FindSubjectRequest
+    ) -> audit_pb2.FindSubjectResponse:
+        """The caller's own exchanges about a subject; the entry holds counts, never a pseudonym."""
+        reader = await self._desk.directory.admit(caller)
+        questions = [
+            Question(
+                domain=SubjectDomain(
+                    agreement=item.domain.agreement,
+                    recipient=item.domain.recipient_oin,
+                    epoch=item.domain.epoch,
+                ),
+                pseudonym=item.pseudonym,
+            )
+            for item in request.questions
+        ]
+        check_questions(questions)
+        self._allowance.spend(reader.oin)
+        await self._follow()
+        found = await asyncio.to_thread(find_subject, self._store, reader.oin, questions)
+        await self._desk.committer.submit(FindSubject(reader, len(questions), len(found)))
+        return audit_pb2.FindSubjectResponse(exchanges=[_exchange(item) for item in found])
+
     async def _follow(self) -> None:
         """Wait until the index of exchanges has seen the log of now. Raises Unavailable `overloaded`."""
         size = (await asyncio.to_thread(self._store.head)).tree.size
@@ -126,3 +162,21 @@ class AuditService(audit_pb2_grpc.AuditServiceServicer):
         if not 0 < first <= second <= self._store.head().tree.size:
             raise InvalidInput("malformed-request", "0 < first <= second <= size of the log is due")
         return list(consistency_proof(first, second, self._store.node))
+
+
+def _domain(domain: SubjectDomain) -> audit_pb2.SubjectDomain:
+    return audit_pb2.SubjectDomain(
+        agreement=domain.agreement, recipient_oin=domain.recipient, epoch=domain.epoch
+    )
+
+
+def _exchange(found: Found) -> audit_pb2.SubjectExchange:
+    return audit_pb2.SubjectExchange(
+        exchange=found.exchange,
+        domain=_domain(found.domain),
+        expires_at_ms=found.expires_at_ms,
+        entries=[
+            audit_pb2.LogEntry(log_index=row.log_index, entry=row.entry, leaf_hash=row.leaf_hash)
+            for row in found.entries
+        ],
+    )

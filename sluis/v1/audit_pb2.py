@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14sluis/v1/audit.proto\x12\x08sluis.v1\",\n\x14GetCheckpointRequest\x12\x14\n\x0cminimum_size\x18\x01 \x01(\x04\"+\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\"@\n\x18GetInclusionProofRequest\x12\x11\n\tlog_index\x18\x01 \x01(\x04\x12\x11\n\ttree_size\x18\x02 \x01(\x04\"+\n\x19GetInclusionProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\"E\n\x1aGetConsistencyProofRequest\x12\x12\n\nfirst_size\x18\x01 \x01(\x04\x12\x13\n\x0bsecond_size\x18\x02 \x01(\x04\"-\n\x1bGetConsistencyProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\"0\n\x12ListEntriesRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x04\":\n\x13ListEntriesResponse\x12#\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x12.sluis.v1.LogEntry\"&\n\x12GetExchangeRequest\x12\x10\n\x08\x65xchange\x18\x01 \x01(\t\":\n\x13GetExchangeResponse\x12#\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x12.sluis.v1.LogEntry\"?\n\x08LogEntry\x12\x11\n\tlog_index\x18\x01 \x01(\x04\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\x11\n\tleaf_hash\x18\x03 \x01(\x0c\x32\xbc\x03\n\x0c\x41uditService\x12P\n\rGetCheckpoint\x12\x1e.sluis.v1.GetCheckpointRequest\x1a\x1f.sluis.v1.GetCheckpointResponse\x12\\\n\x11GetInclusionProof\x12\".sluis.v1.GetInclusionProofRequest\x1a#.sluis.v1.GetInclusionProofResponse\x12\x62\n\x13GetConsistencyProof\x12$.sluis.v1.GetConsistencyProofRequest\x1a%.sluis.v1.GetConsistencyProofResponse\x12L\n\x0bListEntries\x12\x1c.sluis.v1.ListEntriesRequest\x1a\x1d.sluis.v1.ListEntriesResponse0\x01\x12J\n\x0bGetExchange\x12\x1c.sluis.v1.GetExchangeRequest\x1a\x1d.sluis.v1.GetExchangeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14sluis/v1/audit.proto\x12\x08sluis.v1\",\n\x14GetCheckpointRequest\x12\x14\n\x0cminimum_size\x18\x01 \x01(\x04\"+\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\t\"@\n\x18GetInclusionProofRequest\x12\x11\n\tlog_index\x18\x01 \x01(\x04\x12\x11\n\ttree_size\x18\x02 \x01(\x04\"+\n\x19GetInclusionProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\"E\n\x1aGetConsistencyProofRequest\x12\x12\n\nfirst_size\x18\x01 \x01(\x04\x12\x13\n\x0bsecond_size\x18\x02 \x01(\x04\"-\n\x1bGetConsistencyProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\"0\n\x12ListEntriesRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x04\":\n\x13ListEntriesResponse\x12#\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x12.sluis.v1.LogEntry\"&\n\x12GetExchangeRequest\x12\x10\n\x08\x65xchange\x18\x01 \x01(\t\":\n\x13GetExchangeResponse\x12#\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x12.sluis.v1.LogEntry\"H\n\rSubjectDomain\x12\x11\n\tagreement\x18\x01 \x01(\t\x12\x15\n\rrecipient_oin\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\t\"\x1b\n\x19ListSubjectDomainsRequest\"F\n\x1aListSubjectDomainsResponse\x12(\n\x07\x64omains\x18\x01 \x03(\x0b\x32\x17.sluis.v1.SubjectDomain\"B\n\x12\x46indSubjectRequest\x12,\n\tquestions\x18\x01 \x03(\x0b\x32\x19.sluis.v1.SubjectQuestion\"M\n\x0fSubjectQuestion\x12\'\n\x06\x64omain\x18\x01 \x01(\x0b\x32\x17.sluis.v1.SubjectDomain\x12\x11\n\tpseudonym\x18\x02 \x01(\x0c\"C\n\x13\x46indSubjectResponse\x12,\n\texchanges\x18\x01 \x03(\x0b\x32\x19.sluis.v1.SubjectExchange\"\x88\x01\n\x0fSubjectExchange\x12\x10\n\x08\x65xchange\x18\x01 \x01(\t\x12\'\n\x06\x64omain\x18\x02 \x01(\x0b\x32\x17.sluis.v1.SubjectDomain\x12\x15\n\rexpires_at_ms\x18\x03 \x01(\x04\x12#\n\x07\x65ntries\x18\x04 \x03(\x0b\x32\x12.sluis.v1.LogEntry\"?\n\x08LogEntry\x12\x11\n\tlog_index\x18\x01 \x01(\x04\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\x11\n\tleaf_hash\x18\x03 \x01(\x0c\x32\xe9\x04\n\x0c\x41uditService\x12P\n\rGetCheckpoint\x12\x1e.sluis.v1.GetCheckpointRequest\x1a\x1f.sluis.v1.GetCheckpointResponse\x12\\\n\x11GetInclusionProof\x12\".sluis.v1.GetInclusionProofRequest\x1a#.sluis.v1.GetInclusionProofResponse\x12\x62\n\x13GetConsistencyProof\x12$.sluis.v1.GetConsistencyProofRequest\x1a%.sluis.v1.GetConsistencyProofResponse\x12L\n\x0bListEntries\x12\x1c.sluis.v1.ListEntriesRequest\x1a\x1d.sluis.v1.ListEntriesResponse0\x01\x12J\n\x0bGetExchange\x12\x1c.sluis.v1.GetExchangeRequest\x1a\x1d.sluis.v1.GetExchangeResponse\x12_\n\x12ListSubjectDomains\x12#.sluis.v1.ListSubjectDomainsRequest\x1a$.sluis.v1.ListSubjectDomainsResponse\x12J\n\x0b\x46indSubject\x12\x1c.sluis.v1.FindSubjectRequest\x1a\x1d.sluis.v1.FindSubjectResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,8 +51,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETEXCHANGEREQUEST']._serialized_end=502
   _globals['_GETEXCHANGERESPONSE']._serialized_start=504
   _globals['_GETEXCHANGERESPONSE']._serialized_end=562
-  _globals['_LOGENTRY']._serialized_start=564
-  _globals['_LOGENTRY']._serialized_end=627
-  _globals['_AUDITSERVICE']._serialized_start=630
-  _globals['_AUDITSERVICE']._serialized_end=1074
+  _globals['_SUBJECTDOMAIN']._serialized_start=564
+  _globals['_SUBJECTDOMAIN']._serialized_end=636
+  _globals['_LISTSUBJECTDOMAINSREQUEST']._serialized_start=638
+  _globals['_LISTSUBJECTDOMAINSREQUEST']._serialized_end=665
+  _globals['_LISTSUBJECTDOMAINSRESPONSE']._serialized_start=667
+  _globals['_LISTSUBJECTDOMAINSRESPONSE']._serialized_end=737
+  _globals['_FINDSUBJECTREQUEST']._serialized_start=739
+  _globals['_FINDSUBJECTREQUEST']._serialized_end=805
+  _globals['_SUBJECTQUESTION']._serialized_start=807
+  _globals['_SUBJECTQUESTION']._serialized_end=884
+  _globals['_FINDSUBJECTRESPONSE']._serialized_start=886
+  _globals['_FINDSUBJECTRESPONSE']._serialized_end=953
+  _globals['_SUBJECTEXCHANGE']._serialized_start=956
+  _globals['_SUBJECTEXCHANGE']._serialized_end=1092
+  _globals['_LOGENTRY']._serialized_start=1094
+  _globals['_LOGENTRY']._serialized_end=1157
+  _globals['_AUDITSERVICE']._serialized_start=1160
+  _globals['_AUDITSERVICE']._serialized_end=1777
 # @@protoc_insertion_point(module_scope)

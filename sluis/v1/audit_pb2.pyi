@@ -72,6 +72,58 @@ class GetExchangeResponse(_message.Message):
     entries: _containers.RepeatedCompositeFieldContainer[LogEntry]
     def __init__(self, entries: _Optional[_Iterable[_Union[LogEntry, _Mapping]]] = ...) -> None: ...
 
+class SubjectDomain(_message.Message):
+    __slots__ = ("agreement", "recipient_oin", "epoch")
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
+    RECIPIENT_OIN_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    agreement: str
+    recipient_oin: str
+    epoch: str
+    def __init__(self, agreement: _Optional[str] = ..., recipient_oin: _Optional[str] = ..., epoch: _Optional[str] = ...) -> None: ...
+
+class ListSubjectDomainsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListSubjectDomainsResponse(_message.Message):
+    __slots__ = ("domains",)
+    DOMAINS_FIELD_NUMBER: _ClassVar[int]
+    domains: _containers.RepeatedCompositeFieldContainer[SubjectDomain]
+    def __init__(self, domains: _Optional[_Iterable[_Union[SubjectDomain, _Mapping]]] = ...) -> None: ...
+
+class FindSubjectRequest(_message.Message):
+    __slots__ = ("questions",)
+    QUESTIONS_FIELD_NUMBER: _ClassVar[int]
+    questions: _containers.RepeatedCompositeFieldContainer[SubjectQuestion]
+    def __init__(self, questions: _Optional[_Iterable[_Union[SubjectQuestion, _Mapping]]] = ...) -> None: ...
+
+class SubjectQuestion(_message.Message):
+    __slots__ = ("domain", "pseudonym")
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    PSEUDONYM_FIELD_NUMBER: _ClassVar[int]
+    domain: SubjectDomain
+    pseudonym: bytes
+    def __init__(self, domain: _Optional[_Union[SubjectDomain, _Mapping]] = ..., pseudonym: _Optional[bytes] = ...) -> None: ...
+
+class FindSubjectResponse(_message.Message):
+    __slots__ = ("exchanges",)
+    EXCHANGES_FIELD_NUMBER: _ClassVar[int]
+    exchanges: _containers.RepeatedCompositeFieldContainer[SubjectExchange]
+    def __init__(self, exchanges: _Optional[_Iterable[_Union[SubjectExchange, _Mapping]]] = ...) -> None: ...
+
+class SubjectExchange(_message.Message):
+    __slots__ = ("exchange", "domain", "expires_at_ms", "entries")
+    EXCHANGE_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    exchange: str
+    domain: SubjectDomain
+    expires_at_ms: int
+    entries: _containers.RepeatedCompositeFieldContainer[LogEntry]
+    def __init__(self, exchange: _Optional[str] = ..., domain: _Optional[_Union[SubjectDomain, _Mapping]] = ..., expires_at_ms: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[LogEntry, _Mapping]]] = ...) -> None: ...
+
 class LogEntry(_message.Message):
     __slots__ = ("log_index", "entry", "leaf_hash")
     LOG_INDEX_FIELD_NUMBER: _ClassVar[int]

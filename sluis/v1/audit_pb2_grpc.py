@@ -60,6 +60,16 @@ class AuditServiceStub:
                 request_serializer=sluis_dot_v1_dot_audit__pb2.GetExchangeRequest.SerializeToString,
                 response_deserializer=sluis_dot_v1_dot_audit__pb2.GetExchangeResponse.FromString,
                 _registered_method=True)
+        self.ListSubjectDomains = channel.unary_unary(
+                '/sluis.v1.AuditService/ListSubjectDomains',
+                request_serializer=sluis_dot_v1_dot_audit__pb2.ListSubjectDomainsRequest.SerializeToString,
+                response_deserializer=sluis_dot_v1_dot_audit__pb2.ListSubjectDomainsResponse.FromString,
+                _registered_method=True)
+        self.FindSubject = channel.unary_unary(
+                '/sluis.v1.AuditService/FindSubject',
+                request_serializer=sluis_dot_v1_dot_audit__pb2.FindSubjectRequest.SerializeToString,
+                response_deserializer=sluis_dot_v1_dot_audit__pb2.FindSubjectResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -99,6 +109,20 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSubjectDomains(self, request, context):
+        """The domains of signals that the caller sent or received and that are still kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindSubject(self, request, context):
+        """The caller's own exchanges about one subject (AVG art. 15), while their salts exist; logged by counts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -126,6 +150,16 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.GetExchange,
                     request_deserializer=sluis_dot_v1_dot_audit__pb2.GetExchangeRequest.FromString,
                     response_serializer=sluis_dot_v1_dot_audit__pb2.GetExchangeResponse.SerializeToString,
+            ),
+            'ListSubjectDomains': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSubjectDomains,
+                    request_deserializer=sluis_dot_v1_dot_audit__pb2.ListSubjectDomainsRequest.FromString,
+                    response_serializer=sluis_dot_v1_dot_audit__pb2.ListSubjectDomainsResponse.SerializeToString,
+            ),
+            'FindSubject': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindSubject,
+                    request_deserializer=sluis_dot_v1_dot_audit__pb2.FindSubjectRequest.FromString,
+                    response_serializer=sluis_dot_v1_dot_audit__pb2.FindSubjectResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -264,6 +298,60 @@ class AuditService:
             '/sluis.v1.AuditService/GetExchange',
             sluis_dot_v1_dot_audit__pb2.GetExchangeRequest.SerializeToString,
             sluis_dot_v1_dot_audit__pb2.GetExchangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSubjectDomains(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluis.v1.AuditService/ListSubjectDomains',
+            sluis_dot_v1_dot_audit__pb2.ListSubjectDomainsRequest.SerializeToString,
+            sluis_dot_v1_dot_audit__pb2.ListSubjectDomainsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluis.v1.AuditService/FindSubject',
+            sluis_dot_v1_dot_audit__pb2.FindSubjectRequest.SerializeToString,
+            sluis_dot_v1_dot_audit__pb2.FindSubjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

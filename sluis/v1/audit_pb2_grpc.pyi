@@ -43,6 +43,10 @@ class AuditServiceStub:
     """For privacy officers and auditors; reading is itself logged."""
     GetExchange: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetExchangeRequest, _audit_pb2.GetExchangeResponse]
     """All entries of one exchange, oldest first: for its parties, and for privacy officers; the reading is logged."""
+    ListSubjectDomains: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListSubjectDomainsRequest, _audit_pb2.ListSubjectDomainsResponse]
+    """The domains of signals that the caller sent or received and that are still kept."""
+    FindSubject: _grpc.UnaryUnaryMultiCallable[_audit_pb2.FindSubjectRequest, _audit_pb2.FindSubjectResponse]
+    """The caller's own exchanges about one subject (AVG art. 15), while their salts exist; logged by counts."""
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
@@ -57,6 +61,10 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """For privacy officers and auditors; reading is itself logged."""
     GetExchange: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetExchangeRequest, _audit_pb2.GetExchangeResponse]  # type: ignore[assignment]
     """All entries of one exchange, oldest first: for its parties, and for privacy officers; the reading is logged."""
+    ListSubjectDomains: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListSubjectDomainsRequest, _audit_pb2.ListSubjectDomainsResponse]  # type: ignore[assignment]
+    """The domains of signals that the caller sent or received and that are still kept."""
+    FindSubject: _aio.UnaryUnaryMultiCallable[_audit_pb2.FindSubjectRequest, _audit_pb2.FindSubjectResponse]  # type: ignore[assignment]
+    """The caller's own exchanges about one subject (AVG art. 15), while their salts exist; logged by counts."""
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads the RFC 6962 log. Hashes are 32 bytes."""
@@ -98,5 +106,21 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.GetExchangeResponse, _abc.Awaitable[_audit_pb2.GetExchangeResponse]]:
         """All entries of one exchange, oldest first: for its parties, and for privacy officers; the reading is logged."""
+
+    @_abc_1.abstractmethod
+    def ListSubjectDomains(
+        self,
+        request: _audit_pb2.ListSubjectDomainsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ListSubjectDomainsResponse, _abc.Awaitable[_audit_pb2.ListSubjectDomainsResponse]]:
+        """The domains of signals that the caller sent or received and that are still kept."""
+
+    @_abc_1.abstractmethod
+    def FindSubject(
+        self,
+        request: _audit_pb2.FindSubjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.FindSubjectResponse, _abc.Awaitable[_audit_pb2.FindSubjectResponse]]:
+        """The caller's own exchanges about one subject (AVG art. 15), while their salts exist; logged by counts."""
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -10,11 +10,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, event, text
 
+from broker.storage.finding_tables import METADATA
 from broker.storage.open import open_store
 from broker.storage.port import Store
 from broker.storage.queries import Rows
 from broker.storage.sql import SqlStore
-from broker.storage.tables import METADATA
 from sluis.errors import Conflict, InvalidInput, Unavailable
 from tests.contract.conftest import Database
 from tests.contract.rows import AGREEMENT, EPOCH, RECIPIENT, digest, push_all

@@ -36,6 +36,14 @@ MATRIX = {
     "reads": {Role.OFFICER, Role.AUTHORITY},
     **{name: set(Role) for name in ("rules", "agreement", "rule", "versions")},
     **{name: {Role.OFFICER, Role.AUTHORITY} for name in ("change", "proposals", "proposal", "trial")},
+    **{
+        name: {Role.OFFICER, Role.AUTHORITY}
+        for name in (
+            *("review", "draw", "finding", "assign", "conclude", "second", "subject", "recipients"),
+            *("reports", "register", "dpia", "breach", "yearly"),
+        )
+    },
+    "statistics": {Role.AUTHORITY},
 }
 SCRIPT = "<script>alert(1)</script>"
 

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Jaarcijfers: fixed tables over a year that is over, with small numbers hidden (broker/oversight/statistics.py).
+
+For the authority alone, and over all exchanges: a table of one organisation beside the whole would give the rest away.
+"""
+
+from broker.console.listing import Cell, Column, Listing
+from broker.console.pages import AUTHORITY, Context, Page, View
+from broker.console.views.reports import YEAR, year_days
+from broker.console.words import word
+from broker.oversight.statistics import MIN_PERSONS, ROUND_TO, TOTAL, Released, Table, release
+from broker.storage.projected import DENIED, PARTLY, RELEASED, ZONE, Filter
+from sluis.errors import InvalidInput
+
+RESULTS = (RELEASED, PARTLY, DENIED)
+OUTCOME_TEXTS = {RELEASED: "outcome.released", PARTLY: "outcome.in_part", DENIED: "outcome.denied"}
+
+COLUMNS = (
+    Column(key="table", heading="page.statistics.table"),
+    Column(key="row", heading="page.statistics.row"),
+    Column(key="column", heading="page.statistics.column"),
+    Column(key="exchanges", heading="page.statistics.exchanges"),
+)
+
+
+def show(context: Context) -> View:
+    """Show the tables of a year. Raises InvalidInput for one that is not over."""
+    this_year = context.now.astimezone(ZONE).year
+    year = int(context.filters.get("year", this_year - 1))
+    if year >= this_year:
+        raise InvalidInput("malformed-request", "a year is published when it is over", where="year")
+    tables = release([_by_agreement(context, year), _by_role(context, year)])
+    rows = [row for table in tables for row in _rows(context, table)]
+    values = {
+        "year": year,
+        "years": range(this_year - 1, this_year - 6, -1),
+        "tables": [_shown(context, table) for table in tables],
+        "minimum": MIN_PERSONS,
+        "round_to": ROUND_TO,
+        "suppressed": sum(table.suppressed for table in tables),
+    }
+    return View(values=values, listing=Listing(columns=COLUMNS, rows=rows))
+
+
+def _by_agreement(context: Context, year: int) -> Table:
+    """Agreement by result."""
+    days, oversight = year_days(year), context.reader.oversight
+    names = list(oversight.facets(Filter(), days).counts["agreement"])
+    counts = {
+        (name, result): number
+        for name in names
+        for result, number in oversight.facets(Filter({"agreement": [name]}), days).counts["result"].items()
+    }
+    return Table(name="agreement", rows=sorted(names), columns=RESULTS, counts=counts, minimum=MIN_PERSONS)
+
+
+def _by_role(context: Context, year: int) -> Table:
+    """Role of the sender by sector of the recipient."""
+    oversight = context.reader.oversight
+    roles = oversight.roles()
+    counts: dict[tuple[str, str], int] = {}
+    for (sender, recipient), results in oversight.matrix(year_days(year)).items():
+        role = roles.get(recipient, "")
+        sector = context.bundle.sector_of(role) if role in context.bundle.catalog.roles else "unknown"
+        cell = (roles.get(sender, "unknown"), sector)
+        counts[cell] = counts.get(cell, 0) + results.total
+    rows, columns = sorted({cell[0] for cell in counts}), sorted({cell[1] for cell in counts})
+    return Table(name="role", rows=rows, columns=columns, counts=counts, minimum=MIN_PERSONS)
+
+
+def _label(context: Context, name: str) -> str:
+    bundle = context.bundle
+    if name == TOTAL:
+        return context.t("page.statistics.total")
+    if name in OUTCOME_TEXTS:
+        return context.t(OUTCOME_TEXTS[name])
+    if name in bundle.agreements:
+        return bundle.agreements[name].title
+    if name in bundle.catalog.roles:
+        return word(context, bundle.catalog.roles[name])
+    return context.t(f"sector.{name}") if name in ("public", "private") else context.t("sector.unknown")
+
+
+def _value(context: Context, value: int | None) -> str:
+    return context.t("page.statistics.hidden") if value is None else str(value)
+
+
+def _rows(context: Context, table: Released) -> list[dict[str, Cell]]:
+    return [
+        {
+            "table": context.t(f"page.statistics.by_{table.name}"),
+            "row": _label(context, row),
+            "column": _label(context, column),
+            "exchanges": _value(context, table.shown[row, column]),
+        }
+        for row in (*table.rows, TOTAL)
+        for column in (*table.columns, TOTAL)
+    ]
+
+
+def _shown(context: Context, table: Released) -> dict[str, object]:
+    return {
+        "caption": context.t(f"page.statistics.by_{table.name}"),
+        "columns": [_label(context, column) for column in (*table.columns, TOTAL)],
+        "rows": [
+            (
+                _label(context, row),
+                [_value(context, table.shown[row, column]) for column in (*table.columns, TOTAL)],
+            )
+            for row in (*table.rows, TOTAL)
+        ],
+        "empty": not table.rows,
+    }
+
+
+PAGES = (
+    Page(
+        path="/rapporten/jaarcijfers",
+        name="statistics",
+        handler=show,
+        roles=AUTHORITY,
+        logged=True,
+        menu=False,
+        listed=True,
+        filters={"year": YEAR},
+    ),
+)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Statistics: no small number can be read or worked out, also by somebody who knows every number that is shown.
+
+The attacker here is stronger than a reader: she knows the exact, unrounded value of everything that is not hidden.
+"""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.oversight.statistics import (
+    MIN_PERSONS,
+    ROUND_TO,
+    TOTAL,
+    Cell,
+    Table,
+    release,
+    rounded,
+    suppress,
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn, largest: int = 40) -> Table:
+    rows = [f"r{number}" for number in range(draw(st.integers(1, 5)))]
+    columns = [f"c{number}" for number in range(draw(st.integers(1, 4)))]
+    counts = {
+        (row, column): draw(st.one_of(st.just(0), st.integers(0, largest)))
+        for row in rows
+        for column in columns
+    }
+    return Table(name="t", rows=rows, columns=columns, counts=counts, minimum=MIN_PERSONS)
+
+
+def determined(table: Table, hidden: frozenset[Cell]) -> set[Cell]:
+    """Which hidden cells follow from the rest: Gauss-Jordan over the sums of all rows and columns."""
+    unknown = sorted(hidden)
+    sums: list[list[Fraction]] = []
+
+    def add(parts: list[Cell], total: Cell) -> None:
+        line = [Fraction(0)] * (len(unknown) + 1)
+        for cell, sign in [(part, 1) for part in parts] + [(total, -1)]:
+            if cell in hidden:
+                line[unknown.index(cell)] += sign
+            else:
+                line[-1] -= sign * table.value(cell)
+        sums.append(line)
+
+    for row in (*table.rows, TOTAL):
+        add([(row, column) for column in table.columns], (row, TOTAL))
+    for column in (*table.columns, TOTAL):
+        add([(row, column) for row in table.rows], (TOTAL, column))
+    pivots = 0
+    for column in range(len(unknown)):
+        found = next((at for at in range(pivots, len(sums)) if sums[at][column]), None)
+        if found is None:
+            continue
+        sums[pivots], sums[found] = sums[found], sums[pivots]
+        scale = sums[pivots][column]
+        sums[pivots] = [value / scale for value in sums[pivots]]
+        for at, line in enumerate(sums):
+            if at != pivots and line[column]:
+                factor = line[column]
+                sums[at] = [value - factor * base for value, base in zip(line, sums[pivots], strict=True)]
+        pivots += 1
+    return {
+        unknown[places[0]]
+        for line in sums
+        if len(places := [at for at, value in enumerate(line[:-1]) if value]) == 1
+    }
+
+
+@given(tables())
+def test_no_hidden_cell_follows_from_what_is_shown(table: Table) -> None:
+    assert determined(table, suppress(table)) == set()
+
+
+@given(tables())
+def test_every_small_number_is_hidden_and_every_hidden_one_is_not_empty(table: Table) -> None:
+    hidden = suppress(table)
+    for cell in table.cells:
+        if 0 < table.value(cell) < table.minimum:
+            assert cell in hidden
+        if cell in hidden:
+            assert table.value(cell) > 0
+
+
+@given(tables(largest=12), tables(largest=12))
+def test_a_total_that_tables_share_is_hidden_in_all_or_in_none(first: Table, second: Table) -> None:
+    released = release([first, second])
+    totals = {
+        one.shown[TOTAL, TOTAL] is None
+        for one, table in zip(released, (first, second), strict=True)
+        if table.value((TOTAL, TOTAL))
+    }
+    assert len(totals) <= 1
+    for table, one in zip((first, second), released, strict=True):
+        hidden = frozenset(cell for cell, value in one.shown.items() if value is None)
+        assert determined(table, hidden) == set()
+
+
+@given(tables())
+def test_what_is_shown_is_rounded_and_near(table: Table) -> None:
+    [released] = release([table])
+    assert released.suppressed == len(suppress(table))
+    for cell, shown in released.shown.items():
+        if shown is not None:
+            assert shown % ROUND_TO == 0
+            assert abs(shown - table.value(cell)) <= ROUND_TO // 2
+            assert not 0 < table.value(cell) < table.minimum
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_rounding_is_consistent(one: int, other: int) -> None:
+    assert rounded(one) == rounded(one)
+    assert (one <= other) <= (rounded(one) <= rounded(other))
+
+
+def test_primary_suppression_alone_would_not_do() -> None:
+    table = Table(
+        name="t",
+        rows=["a", "b"],
+        columns=["x", "y"],
+        counts={("a", "x"): 3, ("a", "y"): 50, ("b", "x"): 60, ("b", "y"): 70},
+        minimum=10,
+    )
+    assert determined(table, frozenset({("a", "x")})) == {("a", "x")}
+    assert suppress(table) == {("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")}
+
+
+def test_a_table_of_one_small_cell_shows_nothing_of_it() -> None:
+    table = Table(name="t", rows=["a"], columns=["x"], counts={("a", "x"): 3}, minimum=10)
+    assert suppress(table) == set(table.cells)
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0, 0), (2, 0), (3, 5), (7, 5), (8, 10), (12, 10), (13, 15)])
+def test_rounding(value: int, shown: int) -> None:
+    assert rounded(value) == shown
