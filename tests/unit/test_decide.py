@@ -16,7 +16,7 @@ from sluis.errors import InvalidInput
 from sluis.policy.bundle import read_bundle
 from sluis.policy.catalog import Purpose
 from sluis.policy.conditions import FactProven
-from sluis.policy.rules import Notice, Operation
+from sluis.policy.rules import Notice, Operation, Status
 from tests.unit.decide_samples import (
     AUTUMN,
     BODY,
@@ -285,6 +285,26 @@ def test_a_mistake_in_the_engine_denies(broken: str) -> None:
     assert decision.effect is Effect.DENY
     assert reason(decision) == "ENGINE_ERROR"
     assert decision.released == ()
+
+
+def test_a_mistake_without_rules_names_no_bundle() -> None:
+    assert decide(FINE, None).policy_digest == ""  # type: ignore[arg-type]
+
+
+def test_a_denial_by_an_assumed_rule_is_assumed() -> None:
+    assert outcome(facts={}).assumed is True
+    firm = PERMIT.model_copy(update={"id": "a-firm-rule", "status": Status.IN_FORCE})
+    assert decide(replace(FINE, facts={}), with_rules(permits=[firm])).assumed is False
+
+
+@pytest.mark.parametrize(("decided", "withheld"), [("2024-11-23", ["law"]), ("2024-11-22", [])])
+def test_a_condition_of_a_prohibition_of_fields_looks_at_the_day(decided: str, withheld: list[str]) -> None:
+    freely = PERMIT.model_copy(update={"id": "freely", "conditions": ()})
+    changes = {"categories": frozenset(), "fields": frozenset({"law"}), "conditions": PERMIT.conditions[2:]}
+    recent = PROHIBITION.model_copy(update={"id": "recent", **changes})
+    request = replace(FINE, claims={**FINE.claims, "decided_on": decided})
+    decision = decide(request, with_rules(permits=[freely], prohibitions=[recent]))
+    assert (decision.effect, [item.name for item in decision.withheld]) == (Effect.PERMIT, withheld)
 
 
 def test_a_decision_can_be_turned_into_a_denial() -> None:
