@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
@@ -322,17 +322,37 @@ def test_a_decision_can_be_turned_into_a_denial() -> None:
     assert [item.name for item in partly.withheld] == ["bsn", "establishment_number", "law"]
 
 
+class Nowhere(tzinfo):
+    """A zone that does not know its distance to UTC."""
+
+    def utcoffset(self, _: datetime | None) -> None:
+        return None
+
+
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "message", "where"),
     [
-        {"at": datetime(2026, 1, 1)},  # noqa: DTZ001  # the case at hand
-        {"fields": (("law", "organisation"), ("law", "bsn"))},
-        {"operation": "steal"},
+        ({"at": datetime(2026, 1, 1)}, "the time of a request must have a zone", "at"),  # noqa: DTZ001  # the case
+        ({"at": datetime(2026, 1, 1, tzinfo=Nowhere())}, "the time of a request must have a zone", "at"),
+        ({"at": datetime(1, 12, 31, tzinfo=UTC)}, "the time of a request is out of reach", "at"),
+        ({"at": datetime(9999, 1, 1, tzinfo=UTC)}, "the time of a request is out of reach", "at"),
+        ({"fields": (("law", "organisation"), ("law", "bsn"))}, "a field stands there twice", "fields"),
+        ({"subjects": -1}, "a number of subjects is below zero", "subjects"),
+        ({"counters": {"a": 0, "b": -1}}, "a number of subjects is below zero", "subjects"),
+        ({"operation": "steal"}, "the operation is not known", "operation"),
     ],
 )
-def test_a_malformed_request_cannot_be_made(changes: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput, match="malformed-request"):
+def test_a_malformed_request_cannot_be_made(changes: dict[str, Any], message: str, where: str) -> None:
+    with pytest.raises(InvalidInput) as found:
         replace(FINE, **changes)
+    assert (found.value.code, found.value.message, found.value.where) == ("malformed-request", message, where)
+
+
+def test_a_request_of_the_first_and_last_year_within_reach_can_be_made() -> None:
+    for year in (2, 9998):
+        assert replace(
+            FINE, at=datetime(year, 1, 1, tzinfo=UTC), subjects=0, counters={"a": 0}
+        ).operation is (Operation.PUSH)
 
 
 @settings(max_examples=50, deadline=None)
