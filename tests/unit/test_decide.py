@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from sluis.errors import InvalidInput
 from sluis.policy.bundle import read_bundle
 from sluis.policy.catalog import Purpose
 from sluis.policy.conditions import FactProven
-from sluis.policy.rules import Notice, Operation
+from sluis.policy.rules import Notice, Operation, Status
 from tests.unit.decide_samples import (
     AUTUMN,
     BODY,
@@ -287,6 +287,26 @@ def test_a_mistake_in_the_engine_denies(broken: str) -> None:
     assert decision.released == ()
 
 
+def test_a_mistake_without_rules_names_no_bundle() -> None:
+    assert decide(FINE, None).policy_digest == ""  # type: ignore[arg-type]
+
+
+def test_a_denial_by_an_assumed_rule_is_assumed() -> None:
+    assert outcome(facts={}).assumed is True
+    firm = PERMIT.model_copy(update={"id": "a-firm-rule", "status": Status.IN_FORCE})
+    assert decide(replace(FINE, facts={}), with_rules(permits=[firm])).assumed is False
+
+
+@pytest.mark.parametrize(("decided", "withheld"), [("2024-11-23", ["law"]), ("2024-11-22", [])])
+def test_a_condition_of_a_prohibition_of_fields_looks_at_the_day(decided: str, withheld: list[str]) -> None:
+    freely = PERMIT.model_copy(update={"id": "freely", "conditions": ()})
+    changes = {"categories": frozenset(), "fields": frozenset({"law"}), "conditions": PERMIT.conditions[2:]}
+    recent = PROHIBITION.model_copy(update={"id": "recent", **changes})
+    request = replace(FINE, claims={**FINE.claims, "decided_on": decided})
+    decision = decide(request, with_rules(permits=[freely], prohibitions=[recent]))
+    assert (decision.effect, [item.name for item in decision.withheld]) == (Effect.PERMIT, withheld)
+
+
 def test_a_decision_can_be_turned_into_a_denial() -> None:
     stopped = outcome().denied("RULE_STOPPED", {"scope": "agreement", "target": "waadi-14b"})
     assert (stopped.effect, stopped.released, dict(stopped.obligations)) == (Effect.DENY, (), {})
@@ -302,17 +322,37 @@ def test_a_decision_can_be_turned_into_a_denial() -> None:
     assert [item.name for item in partly.withheld] == ["bsn", "establishment_number", "law"]
 
 
+class Nowhere(tzinfo):
+    """A zone that does not know its distance to UTC."""
+
+    def utcoffset(self, _: datetime | None) -> None:
+        return None
+
+
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "message", "where"),
     [
-        {"at": datetime(2026, 1, 1)},  # noqa: DTZ001  # the case at hand
-        {"fields": (("law", "organisation"), ("law", "bsn"))},
-        {"operation": "steal"},
+        ({"at": datetime(2026, 1, 1)}, "the time of a request must have a zone", "at"),  # noqa: DTZ001  # the case
+        ({"at": datetime(2026, 1, 1, tzinfo=Nowhere())}, "the time of a request must have a zone", "at"),
+        ({"at": datetime(1, 12, 31, tzinfo=UTC)}, "the time of a request is out of reach", "at"),
+        ({"at": datetime(9999, 1, 1, tzinfo=UTC)}, "the time of a request is out of reach", "at"),
+        ({"fields": (("law", "organisation"), ("law", "bsn"))}, "a field stands there twice", "fields"),
+        ({"subjects": -1}, "a number of subjects is below zero", "subjects"),
+        ({"counters": {"a": 0, "b": -1}}, "a number of subjects is below zero", "subjects"),
+        ({"operation": "steal"}, "the operation is not known", "operation"),
     ],
 )
-def test_a_malformed_request_cannot_be_made(changes: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInput, match="malformed-request"):
+def test_a_malformed_request_cannot_be_made(changes: dict[str, Any], message: str, where: str) -> None:
+    with pytest.raises(InvalidInput) as found:
         replace(FINE, **changes)
+    assert (found.value.code, found.value.message, found.value.where) == ("malformed-request", message, where)
+
+
+def test_a_request_of_the_first_and_last_year_within_reach_can_be_made() -> None:
+    for year in (2, 9998):
+        assert replace(
+            FINE, at=datetime(year, 1, 1, tzinfo=UTC), subjects=0, counters={"a": 0}
+        ).operation is (Operation.PUSH)
 
 
 @settings(max_examples=50, deadline=None)

@@ -102,6 +102,7 @@ def test_a_rule_of_another_day_and_a_draft_say_so() -> None:
         ),
         ({"status": Status.DRAFT}, {"draft": "True"}, "(a draft)"),
         ({"status": Status.DRAFT, "valid_until": date(2026, 11, 23)}, {"draft": "True"}, "(a draft)"),
+        ({"status": Status.DRAFT, "valid_from": date(2026, 11, 23)}, {"draft": "True"}, "(a draft)"),
         (
             {"status": Status.DRAFT, "valid_from": date(2026, 11, 24)},
             {"draft": "True", "from": "2026-11-24"},
