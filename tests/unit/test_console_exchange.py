@@ -16,12 +16,14 @@ from sluis.checkpoint_signers import cosign, sign_checkpoint
 from sluis.evidence import verify_evidence
 from sluis.note import Note
 from sluis.policy.bundle import default_directory, read_files
+from sluis.tlog_policy import TlogPolicy
 from tests.console_world import Browser, browse, logged
 from tests.unit.log_samples import LOG_KEYS, TIME, W1, vkeys
 from tests.unit.test_console_verify import failed, lines, run
 from tests.world import FIRM, ORIGIN, VALUES, World
 
 KEYS = LogKeys(log=vkeys(LOG_KEYS), witnesses=vkeys(W1))
+POLICY = TlogPolicy.of(KEYS.log, KEYS.witnesses, 1)
 
 
 def follow(world: World, *, witnessed: bool = True) -> None:
@@ -232,9 +234,7 @@ async def test_a_checkpoint_that_no_witness_saw_gives_way_to_one_that_they_did(w
     [checkpoint] = part(text, "checkpoint")
     assert f"\n{lonely + 1}\n" in checkpoint
     assert "— witness.example/w1 " in checkpoint
-    assert (
-        verify_evidence(bundle.content, KEYS.log, KEYS.witnesses, 1).checkpoint.checkpoint.size == lonely + 1
-    )
+    assert verify_evidence(bundle.content, POLICY).checkpoint.checkpoint.size == lonely + 1
 
 
 # the evidence
@@ -252,7 +252,7 @@ async def test_the_bundle_holds_offline_and_its_taking_is_logged(world: World, e
         )
     assert answer.status_code == 200
     assert answer.headers["content-disposition"] == f'attachment; filename="sluis-{signal}.zip"'
-    found = verify_evidence(answer.content, KEYS.log, KEYS.witnesses, 1)
+    found = verify_evidence(answer.content, POLICY)
     assert (found.exchange, list(found.entries)) == (signal, [exchange])
     [entry] = logged(world, "console.read")
     assert (entry["export"], entry["reason"], entry["filter"]) == (
