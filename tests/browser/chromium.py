@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Debian's Chromium, driven by Playwright, for the tests in this folder.
 
-Where Chromium, Playwright or axe-core is missing the tests are skipped, or fail when SLUIS_REQUIRE contains `browser`.
-`npm --prefix tests/browser ci` installs axe-core. Playwright downloads nothing: the browser is the system's own.
+Where Chromium or Playwright is missing the tests are skipped, and where axe-core is missing those that need it; they
+fail when SLUIS_REQUIRE contains `browser`. Playwright downloads nothing: the browser is the system's own.
 """
 
+import importlib.util
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,17 +38,18 @@ def _missing(what: str) -> NoReturn:
 
 
 def check_tools() -> None:
-    """Skip the tests, or fail them, where something is missing."""
+    """Skip the tests, or fail them, where there is no browser."""
     if not Path(EXECUTABLE).exists():
         _missing(f"{EXECUTABLE} is missing: apt-get install chromium")
-    if not AXE.exists() and shutil.which("npm") is None:
-        _missing("axe-core is missing, and npm to install it: apt-get install npm")
+    if importlib.util.find_spec("playwright") is None:
+        _missing("Playwright is missing: pip install playwright")
+
+
+def axe() -> str:
+    """The script of axe-core; without it, skip the test, or fail it."""
     if not AXE.exists():
         _missing("axe-core is missing: npm --prefix tests/browser ci")
-    try:
-        import playwright.sync_api  # noqa: F401
-    except ImportError:
-        _missing("Playwright is missing: pip install playwright")
+    return AXE.read_text("utf-8")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.chromium import check_tools, chromium
-from tests.browser.office import Office, open_office
+from tests.browser.office import FINES, Office, come_back_until, open_office
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -43,5 +43,8 @@ def browser(office: Office) -> Iterator["Browser"]:
 
 @pytest.fixture(scope="package")
 def page(office: Office, browser: "Browser") -> "Page":
-    """The browser of fg-1, signed in."""
-    return office.sign_in(browser, "fg-1")
+    """The browser of fg-1, signed in; every exchange of the day can be found."""
+    page = office.sign_in(browser, "fg-1")
+    page.goto(f"{office.url}/uitwisselingen")
+    come_back_until(page, ".total", f"{FINES + 1} uitwisselingen")
+    return page

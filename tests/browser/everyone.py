@@ -3,7 +3,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tests.browser.chromium import AXE
+from tests.browser.chromium import axe
 from tests.browser.office import HIGH, WIDE
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ NARROW = 320
 def violations(page: "Page") -> list[str]:
     """What axe-core finds wrong, with the elements. The console's own policy of content stays in force."""
     if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE.read_text("utf-8"))
+        page.evaluate(axe())
     found: list[dict[str, Any]] = page.evaluate(
         "async (tags) => (await axe.run({ runOnly: tags, resultTypes: ['violations'] })).violations", RULES
     )

@@ -21,7 +21,7 @@ from demo.rule_change import enrol_for_console
 from tests.scenarios.scene import Scene, running_scene
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 FINES = 5
 TOO_OLD = timedelta(days=800)
@@ -102,3 +102,15 @@ def open_office(root: Path) -> Iterator[Office]:
             for name, function in (("fg-1", OfficerFunction.PRIVACY), ("jurist-1", OfficerFunction.LEGAL))
         }
         yield Office(scene, keys)
+
+
+def come_back_until(page: "Page", selector: str, text: str = "") -> "Locator":
+    """Load the page again until it shows something: what follows the log comes a moment later."""
+    wanted = page.locator(selector, has_text=text).first
+    for _ in range(50):
+        page.wait_for_load_state()
+        if wanted.count():
+            return wanted
+        page.wait_for_timeout(200)
+        page.reload()
+    raise AssertionError(f"{page.url} never showed {selector} {text}")

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Every page of the menu for everyone: axe-core in both languages, reflow at 320 px, and the keyboard alone."""
+"""Every page of the menu for everyone: axe-core in both languages, reflow at 320 px, the keyboard alone, and no
+dead links.
+"""
 
+from collections import Counter
+from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
 
@@ -32,6 +37,7 @@ BELOW = (
     "/rapporten/inbreuk",
     "/rapporten/jaarverslag",
 )
+OF_A_SHAPE = 5  # a session may not ask for hundreds of pages at once
 LANGUAGES = ("nl", "en")
 
 
@@ -101,3 +107,60 @@ def test_the_keyboard_alone_reaches_a_facet(office: Office, page: "Page") -> Non
         page.keyboard.press("Enter")
     assert page.url.endswith(here["href"].split("?")[1])
     assert page.locator(".chosen a").count() == 1
+
+
+class _Anchors(HTMLParser):
+    """The addresses that a page leads to, and the places in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.hrefs: list[str] = []
+        self.places: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what an element adds."""
+        words = dict(attrs)
+        if tag == "a" and words.get("href"):
+            self.hrefs.append(words["href"] or "")
+        self.places.add(words.get("id") or "")
+
+
+def _shape(href: str) -> str:
+    """What addresses of one page have in common: that they differ only in a code, or in what was chosen."""
+    address = urlsplit(href)
+    first, *rest = address.path.strip("/").split("/")
+    return f"{first}{'/*' * len(rest)}?{'&'.join(sorted(name for name, _ in parse_qsl(address.query)))}"
+
+
+def test_every_link_leads_somewhere(office: Office, page: "Page") -> None:
+    page.goto(f"{office.url}/beoordelen")
+    with page.expect_navigation():
+        page.get_by_role(
+            "button", name="Trek uit wat nieuw is"
+        ).click()  # so that there are findings, with links
+    waiting = [(path, "") for path in (*MENU, *BELOW)]
+    seen: Counter[str] = Counter()
+    tried: set[str] = set()
+    dead: list[str] = []
+    while waiting:
+        href, source = waiting.pop(0)
+        shape = _shape(href)
+        seen[shape] += 1
+        if seen[shape] > (OF_A_SHAPE if shape.endswith("?") else 1) or href in tried:
+            continue
+        tried.add(href)
+        answer = page.request.get(office.url + href)
+        anchors = _Anchors(answer.text())
+        place = urlsplit(href).fragment
+        if answer.status != 200 or (place and place not in anchors.places):
+            dead.append(f"{href} on {source}: {answer.status}")
+        dead += [
+            f"{link} on {href}" for link in anchors.hrefs if link[0] == "#" and link[1:] not in anchors.places
+        ]
+        if urlsplit(href).query:  # what was chosen offers choices without end
+            continue
+        found = [urljoin(href, link) for link in anchors.hrefs if not link.startswith("#")]
+        waiting += [(link, href) for link in found if link.startswith("/")]
+    assert dead == []
+    assert len(tried) > 40

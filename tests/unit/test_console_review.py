@@ -193,3 +193,12 @@ def test_who_concludes_never_confirms(conclusion: Conclusion, ground: Ground) ->
     else:
         with pytest.raises(Conflict):
             found.confirmed("fg-2")
+
+
+async def test_a_finding_leads_to_its_exchange(world: World) -> None:
+    (finding,) = await drawn(world)
+    async with browse(world) as browser:
+        page = (await browser.get(f"/beoordelen/{finding}")).text
+        found = re.search(r'href="(/uitwisseling[^"]*)"', page.partition("<main")[2])
+        assert found
+        assert (await browser.get(found[1])).status_code == 200
