@@ -2,7 +2,8 @@
 """Two workers (pytest-xdist): what they share among them, and in which order.
 
 A file goes to one worker, so that a fixture of a file or a scene is made once; so do the files that look at the
-same run of the demo, which also wants the documented ports for itself. What takes longest goes first.
+same run of the demo, which also wants the documented ports for itself, and those that share a browser. What takes
+longest goes first.
 """
 
 from pathlib import Path
@@ -13,6 +14,7 @@ from xdist.scheduler import LoadFileScheduling
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 DEMO = ("tests/scenarios/test_canary.py", "tests/scenarios/test_demo.py")
+BROWSER = "tests/browser/"
 APART = "tests/scenarios/test_crash.py"  # its tests share nothing, and are the longest
 FIRST = ("test_crash.py", "test_canary.py", "test_demo.py")
 
@@ -28,6 +30,8 @@ class ByFile(LoadFileScheduling):
         file: str = super()._split_scope(nodeid)
         if file == APART:
             return nodeid
+        if file.startswith(BROWSER):
+            return BROWSER
         return DEMO[0] if file in DEMO else file
 
 

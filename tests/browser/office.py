@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The office: a stage on which a small day was played, and officers of the inspectorate with keys of their own."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapters.certification_body import ask
+from adapters.foundation import certification_bodies, pass_on
+from adapters.json_lines import keep_in
+from adapters.labour_inspectorate import fine_draft
+from broker.policy.officers import OfficerFunction
+from demo.rule_change import enrol_for_console
+from tests.scenarios.scene import Scene, running_scene
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+FINES = 5
+TOO_OLD = timedelta(days=800)
+WIDE, HIGH = 1280, 900
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The scene, and the key files of the two officers: fg-1 (privacy) and jurist-1 (law)."""
+
+    scene: Scene
+    keys: dict[str, Path]
+
+    @property
+    def url(self) -> str:
+        """The console's address."""
+        return f"http://{self.scene.stage.console}"
+
+    def link(self, officer: str) -> str:
+        """An address that signs an officer in once, as the operator makes it."""
+        stage = self.scene.stage
+        words = ["link", officer, "--organisation", str(stage.cast.inspectorate.oin)]
+        done = run_sluis("console", *words, "--config", str(stage.broker.command[-1]))
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def sign_in(self, browser: "Browser", officer: str) -> "Page":
+        """Open a browser of her own (no cookies shared) and sign her in."""
+        context = browser.new_context(viewport={"width": WIDE, "height": HIGH}, locale="nl-NL")
+        context.set_default_timeout(10_000)
+        page = context.new_page()
+        page.goto(self.link(officer))
+        page.get_by_role("button", name="Aanmelden").click()
+        page.wait_for_url(f"{self.url}/")
+        return page
+
+
+def run_sluis(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line of ours."""
+    return subprocess.run(
+        [sys.executable, "-m", "sluis", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={name: value for name, value in os.environ.items() if not name.startswith("SLUIS_")},
+    )
+
+
+async def _play(scene: Scene) -> None:
+    """Fines that pass, one that is too old, facts passed on, and a certification body that asks and gets hits."""
+    cast = scene.stage.cast
+    await scene.keep_registers()
+    await scene.push(FINES)
+    async with scene.kit(cast.inspectorate) as kit:
+        (fine,) = scene.fines(1)
+        old = replace(fine, decided_on=fine.decided_on - TOO_OLD, found_on=fine.found_on - TOO_OLD)
+        (refused,) = await kit.sender.push([fine_draft(old, cast.foundation.oin)])
+    assert (refused.permitted, refused.reason) == (False, "LOOKBACK")
+    received = await scene.receive()
+    async with scene.kit(cast.foundation) as kit:
+        await pass_on(kit, received, scene.firms, await certification_bodies(kit), scene.today)
+    body = cast.bodies[0]
+    clients = [firm.establishment for firm in scene.firms if firm.certified_by == body.name]
+    async with scene.kit(body) as kit:
+        report = await ask(kit, clients, keep_in(body.folder / "hits.jsonl"))
+    assert report.hits
+
+
+@contextmanager
+def open_office(root: Path) -> Iterator[Office]:
+    """Start everything, play the day, and enrol the officers."""
+    with running_scene(root) as scene:
+        asyncio.run(_play(scene))
+        member = scene.stage.cast.inspectorate
+        keys = {
+            name: enrol_for_console(scene.stage, name, member, function)
+            for name, function in (("fg-1", OfficerFunction.PRIVACY), ("jurist-1", OfficerFunction.LEGAL))
+        }
+        yield Office(scene, keys)
