@@ -63,6 +63,15 @@ async def test_entries_are_drawn_from_once(world: World) -> None:
     assert len(re.findall(r'href="/beoordelen/f', text)) == 1
 
 
+async def test_a_finding_leads_to_its_exchange_and_that_to_whom_a_correction_must_reach(world: World) -> None:
+    [finding] = await drawn(world)
+    async with browse(world) as browser:
+        page = f"/beoordelen/{finding}"
+        for start in ("/uitwisseling/", "/betrokkene/ontvangers/"):
+            [page] = re.findall(f'href="({start}[^"]+)"', (await browser.get(page)).text)
+            assert (await browser.get(page)).status_code == 200
+
+
 async def test_a_wrong_finding_needs_another_officer(world: World) -> None:
     [finding] = await drawn(world)
     path = f"/beoordelen/{finding}"

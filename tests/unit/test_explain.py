@@ -101,8 +101,9 @@ def test_a_near_miss_names_all_that_it_lacks() -> None:
     miss = near_misses(replace(FINE, claims={}, facts={}), BUNDLE)[0]
     words = explain_near_miss(miss, BUNDLE)
     assert words.english == (
-        "Nearly applied: fine-to-foundation-from-2026-07-01. "
-        "Missing: the provision is not on the list of this legal basis (not known); "
+        "Nearly applied: fine-to-foundation-until-2026-06-30. "
+        "Missing: the rule that would permit this is not in force on this day (until 2026-06-30); "
+        "the provision is not on the list of this legal basis (not known); "
         "the register does not prove that the firm holds a valid certificate now (not known); "
         "the fine was imposed longer ago than the legal basis allows (not known)."
     )
