@@ -171,8 +171,13 @@ class _Words:
         return FactLine(
             label=self.label(self._catalog.facts.get(name), name),
             state=self._t(f"story.fact.{state}"),
-            source=self._t(where, name=register) if has_text(where) else source,
+            source=self._t(where, name=self._register(register)) if has_text(where) else source,
         )
+
+    def _register(self, name: str) -> str:
+        """What a register is of, in words; its own name when there are none."""
+        key = f"label.register.{name}"
+        return self._t(key) if has_text(key) else name
 
     def _counter(self, name: str, before: int) -> FactLine:
         return FactLine(

@@ -106,6 +106,7 @@ def test_find_an_exchange_read_why_and_recompute_its_proof(office: Office, page:
         ("[data-path] code", r"^[0-9a-f]{2}", "root", "maar het ijkpunt noemt"),
         ("[data-checkpoint]", r"(?<=\n)\d+(?=\n)", "log", "het is vervalst of veranderd"),
     ],
+    ids=["entry", "path", "checkpoint"],
 )
 def test_a_page_that_was_tampered_with_is_noticed(
     office: Office, page: "Page", part: str, digits: str, step: str, why: str

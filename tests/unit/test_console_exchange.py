@@ -67,7 +67,7 @@ async def test_the_decision_stands_there_in_words(world: World, exchange: int) -
         "vestigingsnummer",
         "Ten hoogste 5 jaar bewaren",
         "de onderneming heeft op dit moment een geldig certificaat",
-        "register certificates, door de dienst zelf opgezocht",
+        "register van geldige certificaten, door de dienst zelf opgezocht",
         "van kracht sinds",
     ):
         assert words in dutch, words
