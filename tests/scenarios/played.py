@@ -166,9 +166,11 @@ def own_witness(played: Played) -> list[CheckpointSigner]:
 
 
 def forget(played: Played, member: CastMember) -> None:
-    """Let a participant forget every checkpoint that it saw."""
-    with closing(sqlite3.connect(member.state / "kit.sqlite")) as rows, rows:
-        rows.execute("DELETE FROM checkpoint")
+    """Let a participant forget every checkpoint that it saw, and how far an audit of its own came."""
+    for file, tables in (("kit.sqlite", ("checkpoint", "audit")), ("receipts.sqlite", ("note",))):
+        with closing(sqlite3.connect(member.state / file)) as rows, rows:
+            for table in tables:
+                rows.execute(f"DELETE FROM {table}")
 
 
 def all_entries(played: Played) -> list[bytes]:
