@@ -8,7 +8,7 @@ each of them is decided on the same grounds and leaves the same record.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from broker.decide.engine import decide
+from broker.decide.engine import claims_fit, decide
 from broker.decide.inputs import commit_inputs, write_inputs
 from broker.decide.model import Decision, Effect, Request
 from broker.decide.slots import counters_asked, counters_used
@@ -66,10 +66,7 @@ class Ruling:
             and request.purpose in catalog.purposes
             and all(name in catalog.fields for name, _ in request.fields)
             and all(declared in _CATEGORIES for _, declared in request.fields)
-            and all(
-                (claim := catalog.assertions.get(name)) and claim.fits(value)
-                for name, value in request.claims.items()
-            )
+            and claims_fit(request, catalog)
         )
 
 
