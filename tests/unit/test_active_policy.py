@@ -209,8 +209,17 @@ async def test_inputs_that_were_tampered_with_are_noticed(world: World, part: st
         replay(iter([replace(row, **{part: changes[part]})]), lambda digest: BUNDLE)
 
 
-async def test_unknown_words_are_kept_nowhere(world: World) -> None:
-    await world.push(world.envelope(FIRM, kind="BSN-999990019"))
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"kind": "BSN-999990019"},
+        {"purpose": "BSN-999990019"},
+        {"claims": {"provision": "BSN-999990019"}},
+        {"claims": {"bsn_999990019": "2026-03-02"}},
+    ],
+)
+async def test_unknown_words_are_kept_nowhere(world: World, strange: dict[str, Any]) -> None:
+    await world.push(world.envelope(FIRM, **strange))
     (row,) = rows(world)
     assert row.inputs == b""
     assert b"999990019" not in row.entry
