@@ -29,8 +29,9 @@ def test_an_officer_answers_a_data_subject(shared: Scene, run_as: As, tmp_path: 
         done = run_as(member, *asked)
         assert done.code == 0, done.said
         answer = json.loads(out.read_text("utf-8"))
-        [found] = answer["exchanges"]
-        assert (found["direction"], found["log_indexes"][0]) == (direction, index)
+        # Other tests on this scene may have sent a signal on the same firm.
+        [found] = [each for each in answer["exchanges"] if each["log_indexes"][0] == index]
+        assert found["direction"] == direction
         assert answer["domains_not_asked"] == []
         for file in tmp_path.iterdir():
             assert draft.subject.value not in file.read_text("utf-8"), file.name
