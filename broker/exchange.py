@@ -7,7 +7,7 @@
     4 prove      facts come from registers at this moment, never from the sender
     5 decide     a pure function of request, facts, rules and time; no rule, no exchange
     6 minimise   only the released fields stay in the envelope; of the others a hash remains
-    7 log, keep  one transaction: log entry, mailbox or deposit, first answer; then the receipt
+    7 log, keep  one transaction: log entry, mailbox or deposit with its end date, first answer; then the receipt
 
 Steps 1 and 2 are repeated where they must hold at the moment of writing. Steps 3 to 7 run in `settle`, inside
 the transaction. Nothing here sees an identifier or a value: a pseudonym, names of fields, and ciphertext.
@@ -24,10 +24,12 @@ from broker.decide.model import Request
 from broker.facts import FactProver, Subject
 from broker.messages import decision_message
 from broker.policy.active import ActivePolicy
+from broker.retention.terms import Term, link_of, signal_term
 from broker.ruling import Ruling, rule_on
 from broker.signer import ReceiptSigner
 from broker.step import Needs, Step
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
+from broker.storage.retention_port import FOLLOWS
 from sluis.encoding import lp
 from sluis.envelope import Envelope, KeptField, verify, withhold
 from sluis.errors import Conflict, InvalidInput, NotPermitted
@@ -174,6 +176,7 @@ class _Push:
                 "outcome": header.delivery.value if ruling.permitted else "refused",
             },
             bound=(header.pseudonym, self.envelope.root()),
+            link=FOLLOWS if ruling.permitted else link_of(ruling.decision, step.now_ms, header.expires_at_ms),
         )
         answer = exchange_pb2.PushResponse(
             decision=decision_message(ruling.decision),
@@ -181,7 +184,8 @@ class _Push:
             entry=logged.entry,
         )
         if ruling.permitted:
-            self._keep(step, logged.index, withheld)
+            term = signal_term(ruling.decision, ruling.bundle, step.now_ms, header.expires_at_ms)
+            self._keep(step, logged.index, withheld, term)
         step.remember(
             FirstAnswer(
                 oin=self.sender.oin,
@@ -193,7 +197,7 @@ class _Push:
         )
         return answer
 
-    def _keep(self, step: Step, index: int, withheld: tuple[WithheldField, ...]) -> None:
+    def _keep(self, step: Step, index: int, withheld: tuple[WithheldField, ...], term: Term) -> None:
         header = self.envelope.header
         minimised = withhold(self.envelope, [item.index for item in withheld])
         redaction = self.desk.signer.redaction(self.envelope, withheld)
@@ -212,6 +216,10 @@ class _Push:
                 expires_at_ms=header.expires_at_ms,
                 envelope=envelope_to_wire(minimised).SerializeToString(),
                 redaction=redaction.SerializeToString(),
+                retain_until_ms=term.until_ms,
+                term_until_ms=term.until_ms,
+                term=term.text,
+                after_loss=term.after_loss,
             )
         )
         if header.delivery is DeliveryMode.MAILBOX:

@@ -17,13 +17,16 @@ from broker.decide.model import Decision, Request
 from broker.exchange import Desk, first_answer, kept_fields
 from broker.facts import Subject
 from broker.messages import decision_message
+from broker.retention.terms import signal_term
 from broker.ruling import Ruling, rule_on
 from broker.step import Logged, Needs, Step
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
+from broker.storage.retention_port import Link
 from sluis.encoding import lp
 from sluis.envelope import Envelope
 from sluis.errors import InvalidInput
 from sluis.policy.rules import Operation
+from sluis.policy.schema import period_days
 from sluis.rpc.caller import Caller
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import envelope_from_wire
@@ -215,5 +218,18 @@ def log_release(step: Step, release: Release) -> int:
             "outcome": "released" if release.ruling.permitted else "refused",
         },
         bound=(release.signal.pseudonym, release.envelope.root()),
+        link=Link(signal_id=release.signal.signal_id),
     )
+    if release.ruling.permitted:
+        _shorten(step, release)
     return logged.index
+
+
+def _shorten(step: Step, release: Release) -> None:
+    """The strictest term holds: that of the push, or that of this release."""
+    signal = release.signal
+    term = signal_term(release.ruling.decision, release.ruling.bundle, step.now_ms, signal.expires_at_ms)
+    losses = [period for period in (signal.after_loss, term.after_loss) if period]
+    step.tx.retention.limit_signal(
+        signal.signal_id, term.until_ms, term.text, min(losses, key=period_days, default="")
+    )

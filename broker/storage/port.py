@@ -18,6 +18,7 @@ from broker.storage.console_port import ConsoleRead, ConsoleStore
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
 from broker.storage.projected import ExchangeIndex
 from broker.storage.proposal_port import PolicyProposal, ProposalStore, SignedStatement
+from broker.storage.retention_port import FOLLOWS, Link, RetentionStore, RetentionTransaction
 from broker.storage.subject_port import SubjectStore
 from sluis.merkle import CompactRange, Hash
 
@@ -61,7 +62,7 @@ class FirstAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSignal:
-    """A sealed signal that the broker keeps for its recipient. `envelope` is the minimised message."""
+    """A sealed signal that the broker keeps until `retain_until_ms`. `envelope` is the minimised message."""
 
     signal_id: bytes
     pushed_index: int
@@ -76,6 +77,10 @@ class StoredSignal:
     expires_at_ms: int
     envelope: bytes
     redaction: bytes
+    retain_until_ms: int
+    term_until_ms: int
+    term: str
+    after_loss: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +264,10 @@ class Transaction(Protocol):
         """Append an entry to the log; returns its index."""
         ...
 
-    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"") -> None: ...
+    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"", link: Link = FOLLOWS) -> None: ...
+
+    retention: RetentionTransaction
+
     def count(self, counter: Counter, subjects: int) -> None:
         """Add to a counter."""
         ...
@@ -376,6 +384,8 @@ class Store(Protocol):
     def findings(self) -> FindingStore:
         """What officers look at."""
         ...
+
+    retention: RetentionStore
 
     @property
     def exchange_index(self) -> ExchangeIndex:
