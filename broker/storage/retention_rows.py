@@ -104,6 +104,11 @@ class RetentionWrites:
         rows = self._queries.each_among(self._connection, query, signal_ids)
         return sorted((_retained(row) for row in rows), key=lambda row: (row.pushed_index, row.signal_id))
 
+    def is_active(self, snapshot_id: bytes) -> bool:
+        """Whether a register is in force."""
+        query = select(_SNAPSHOT.c.active).where(_SNAPSHOT.c.snapshot_id == snapshot_id)
+        return any(row.active for row in self._all(query))
+
     def holds(self) -> Sequence[LegalHold]:
         """The holds in force."""
         return read_holds(self._connection)
