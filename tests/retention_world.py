@@ -48,7 +48,7 @@ def kept(world: World, log_index: int) -> tuple[bool, bool]:
     """Whether an entry still has its salt, and its first answer."""
     with closing(sqlite3.connect(world.folder / "broker.db")) as database:
         counts = [
-            database.execute(f"SELECT count(*) FROM {table} WHERE log_index = ?", (log_index,)).fetchone()[0]  # noqa: S608
+            database.execute(f"SELECT count(*) FROM {table} WHERE log_index = ?", (log_index,)).fetchone()[0]
             for table in ("entry_salt", "first_answer")
         ]
     return counts[0] == 1, counts[1] == 1
