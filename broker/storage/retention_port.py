@@ -5,7 +5,7 @@ Destroying a signal empties its envelope (payload and wrapped key), redaction an
 entry that is the record of it. Destroying a link removes an entry's salt, what was decided on, and the first answer.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -153,6 +153,10 @@ class RetentionStore(Protocol):
 
     def destroyed(self, party: str, before: int, limit: int) -> Sequence[RetainedSignal]:
         """Signals destroyed by entries below `before`, newest first; of every party when it is empty."""
+        ...
+
+    def bare(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """Index and entry of start <= log_index < end without a salt: destroyed, or an entry that never had one."""
         ...
 
     def holds(self) -> Sequence[LegalHold]: ...

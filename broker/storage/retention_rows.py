@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Retention on SQLite and PostgreSQL: see `retention_port.py`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, text, tuple_, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, select, text, tuple_, update
 from sqlalchemy import literal as value
 
 from broker.storage.bulk import is_postgres
@@ -26,6 +26,7 @@ _SIGNAL, _SALT, _ENTRY = TABLES["signal"], TABLES["entry_salt"], TABLES["log_ent
 _HOLD, _SUBJECT, _CLOCK = TABLES["legal_hold"], TABLES["hold_subject"], TABLES["retention_clock"]
 _SNAPSHOT, _REGISTER = TABLES["register_snapshot"], TABLES["register_entry"]
 _RETAINED: Rows = select(*(_SIGNAL.c[field.name] for field in fields(RetainedSignal)))
+_PAGE = 1_000
 _HOLD_COLUMNS = tuple(field.name for field in fields(LegalHold) if field.name != "subjects")
 _WAITING = text("signal.destroyed_index IS NULL")  # word for word the index's condition
 _GONE = text("signal.destroyed_index IS NOT NULL")
@@ -207,6 +208,26 @@ class RetentionRows:
         index = _SIGNAL.c.destroyed_index
         query = _RETAINED.where(_GONE, index < min(before, MAX_INTEGER), _of_party(party))
         return [_retained(row) for row in self._all(query.order_by(index.desc()).limit(max(limit, 0)))]
+
+    def bare(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """Entries without a salt; a page at a time."""
+        index = _ENTRY.c.log_index
+        page = (
+            select(index, _ENTRY.c.entry)
+            .join_from(_ENTRY, _SALT, _SALT.c.log_index == index, isouter=True)
+            .where(_SALT.c.log_index.is_(None), index >= bindparam("start"), index < bindparam("end"))
+            .order_by(index)
+            .limit(_PAGE)
+        )
+        start, end = max(start, 0), min(end, MAX_INTEGER)
+        while start < end:
+            with session(self._engines.reader) as connection:
+                rows = connection.execute(page, {"start": start, "end": end}).all()
+            for row in rows:
+                yield row.log_index, bytes(row.entry)
+            if len(rows) < _PAGE:
+                return
+            start = rows[-1].log_index + 1
 
     def holds(self) -> Sequence[LegalHold]:
         """The holds in force."""

@@ -9,7 +9,7 @@ import pytest
 
 from broker.audit.projection import Projection
 from broker.oversight.subject import Question, find_subject
-from broker.policy.replay import replay
+from broker.policy.replay import destroyed_between, replay
 from broker.retention.clock import LEAP_MS, TrustedClock
 from broker.retention.keeper import confirm_clock
 from broker.retention.terms import later
@@ -227,6 +227,11 @@ async def test_the_log_its_proofs_and_a_replay_hold_after_a_destruction(world: W
         pass
     found = replay(world.store.decided(0, world.size), lambda digest: bundle())
     assert found.replayed == found.changed == 0
+    decided = sum("decision" in entry for entry in world.entries())
+    assert destroyed_between(world.store.retention.bare(0, world.size), None, None) == decided == 2
+    later_than = world.clock()
+    assert destroyed_between(world.store.retention.bare(0, world.size), later_than, None) == 0
+    assert destroyed_between(world.store.retention.bare(0, world.size), None, later_than) == 2
 
 
 async def test_a_subject_is_found_until_the_destruction_and_not_after(world: World) -> None:
