@@ -16,6 +16,7 @@ from broker.admission import Admitted, admit
 from broker.decide.model import Decision, Request
 from broker.exchange import Desk, first_answer, kept_fields
 from broker.facts import Subject
+from broker.followup.duties import owe_after_release
 from broker.messages import decision_message
 from broker.retention.terms import signal_term
 from broker.ruling import Ruling, rule_on
@@ -171,6 +172,7 @@ class _Question:
                         signal_id=release.signal.signal_id,
                     )
                 )
+                self._owe(step, index, release)
                 delivery = exchange_pb2.Delivery(log_index=index)
                 hits.append(exchange_pb2.MatchHit(position=release.position, delivery=delivery))
         answer = exchange_pb2.MatchAnswer(
@@ -191,6 +193,19 @@ class _Question:
             )
         )
         return answer
+
+    def _owe(self, step: Step, index: int, release: Release) -> None:
+        signal = release.signal
+        owe_after_release(
+            step,
+            index,
+            sender=signal.sender,
+            recipient=signal.recipient,
+            signal_id=signal.signal_id,
+            severity=signal.severity,
+            obligations=release.ruling.decision.obligations,
+            bundle=self.desk.bundle,
+        )
 
     def _digest(self) -> bytes:
         message = self.message

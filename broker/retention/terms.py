@@ -11,18 +11,19 @@ What was refused has no rule that gives a term. Its link to a person ends after 
 expiry when that is sooner; a design choice, without a legal source.
 """
 
-from calendar import monthrange
 from dataclasses import dataclass
-from datetime import MAXYEAR, UTC, datetime, timedelta
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from broker.decide.model import Decision, Effect
-from broker.storage.retention_port import Link
-from sluis.policy.bundle import Bundle
-from sluis.policy.schema import period_days
+from broker.storage.retention_port import Link, RetainedSignal
+from sluis.policy.bundle import ZONE, Bundle
+from sluis.policy.terms import end_ms
 
 REFUSED = "P1Y"
 EXPIRY = "EXPIRY"
 FOREVER_MS = 1 << 53
+_ZONE = ZoneInfo(ZONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,23 +42,8 @@ class Term:
 
 
 def later(time_ms: int, period: str) -> int:
-    """The moment one period (`P5Y`, `P6M`, `P30D`) after a moment, in UTC; where the day lacks, the month's last."""
-    period_days(period)  # its form
-    count, unit = int(period[1:-1]), period[-1]
-    moment = datetime.fromtimestamp(time_ms / 1000, UTC).replace(microsecond=0)
-    try:
-        if unit == "D":
-            moment += timedelta(days=count)
-        else:
-            months = moment.year * 12 + moment.month - 1 + count * (12 if unit == "Y" else 1)
-            year, month = divmod(months, 12)
-            if year >= MAXYEAR:
-                return FOREVER_MS
-            day = min(moment.day, monthrange(year, month + 1)[1])
-            moment = moment.replace(year=year, month=month + 1, day=day)
-    except OverflowError:
-        return FOREVER_MS
-    return int(moment.timestamp()) * 1000 + time_ms % 1000
+    """The first moment after a period (`P5Y`, `P6M`, `P30D`) that runs from a moment, in Unix milliseconds."""
+    return end_ms(datetime.fromtimestamp(time_ms / 1000, UTC), period, _ZONE)
 
 
 def signal_term(decision: Decision, bundle: Bundle, decided_ms: int, expires_at_ms: int) -> Term:
@@ -69,6 +55,14 @@ def signal_term(decision: Decision, bundle: Bundle, decided_ms: int, expires_at_
         return Term(until_ms=expires_at_ms, period=EXPIRY, after_loss=after_loss)
     rule = _rule(decision, bundle, period)
     return Term(until_ms=until, period=period, rule=rule, after_loss=after_loss)
+
+
+def replacement_term(first: RetainedSignal, expires_at_ms: int) -> Term:
+    """The term of a signal that takes the place of another: that of the first, which a correction never lengthens."""
+    period, _, rule = first.term.partition(" ")
+    if expires_at_ms < first.term_until_ms:
+        return Term(until_ms=expires_at_ms, period=EXPIRY, after_loss=first.after_loss)
+    return Term(until_ms=first.term_until_ms, period=period, rule=rule, after_loss=first.after_loss)
 
 
 def link_of(decision: Decision, decided_ms: int, expires_at_ms: int = FOREVER_MS) -> Link:

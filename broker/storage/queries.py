@@ -102,13 +102,15 @@ class ExchangeQueries:
         self.first_answers: Rows = select(*(answer[name] for name in FIRST_ANSWER_COLUMNS)).where(
             *_equal("first_answer", "oin"), among(answer.key)
         )
+        still_kept = (signal.withdrawn_index.is_(None), signal.destroyed_index.is_(None))
         self.known_signals: Rows = select(signal.signal_id).where(among(signal.signal_id))
         self.deposits: Rows = (
             select(*(signal[name] for name in SIGNAL_COLUMNS))
             .where(*_equal("signal", "recipient", "agreement", "kind", "epoch"), among(signal.pseudonym))
             # Word for word the index's condition: a bound parameter would hide it from the planner.
-            .where(text("signal.delivery = 'on_match'"), signal.retain_until_ms > bindparam("now"))
-            .where(signal.destroyed_index.is_(None))
+            .where(
+                text("signal.delivery = 'on_match'"), signal.retain_until_ms > bindparam("now"), *still_kept
+            )
         )
         self.deliveries: Rows = select(*(delivery[name] for name in DELIVERY_COLUMNS)).where(
             among(delivery.log_index)
@@ -118,11 +120,11 @@ class ExchangeQueries:
             .join_from(TABLES["delivery"], TABLES["signal"], delivery.signal_id == signal.signal_id)
             .join(TABLES["log_entry"], entry.log_index == delivery.log_index)
         )
-        self.views_at: Rows = views.where(among(delivery.log_index), signal.destroyed_index.is_(None))
+        views = views.where(*still_kept)
+        self.views_at: Rows = views.where(among(delivery.log_index))
         self.mailbox: Rows = (
             views.where(*_equal("delivery", "recipient"), delivery.log_index > bindparam("after"))
             .where(text("delivery.acknowledged_index IS NULL"), signal.retain_until_ms > bindparam("now"))
-            .where(signal.destroyed_index.is_(None))
             .order_by(delivery.log_index)
             .limit(bindparam("limit"))
         )

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Larg
 from sqlmodel import Field
 
 from broker.storage import projected_tables
-from broker.storage.finding_tables import METADATA
+from broker.storage.follow_up_tables import METADATA
 from broker.storage.tables import BIG, BrokerTable
 
 __all__ = ["METADATA", "projected_tables"]

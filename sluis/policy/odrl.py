@@ -197,6 +197,8 @@ def odrl_profile() -> Json:
         Operation.QUESTION: "Ask which signals there are about one's own relations, by pseudonyms.",
         Operation.RELEASE: "Let a deposited signal go to the recipient who asked.",
         Operation.REGISTER: "Load a register of pseudonyms.",
+        Operation.ASK: "Ask the sender of a signal a question about it, in codes.",
+        Operation.ANSWER: "Answer a question about a signal, in codes.",
     }
     described = [
         {"uid": term(operation.value), "type": "Action", "odrl:includedIn": iri("odrl:use")}

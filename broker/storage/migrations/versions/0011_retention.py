@@ -13,7 +13,7 @@ from broker.retention.terms import EXPIRY, FOREVER_MS, REFUSED, later
 from sluis.errors import SluisError
 
 revision = "0011"
-down_revision = "0007"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -31,12 +31,10 @@ def upgrade() -> None:
 
 
 def _signals() -> None:
-    for name in ("retain_until_ms", "term_until_ms"):
-        op.add_column("signal", sa.Column(name, _big(), nullable=False, server_default=sa.text("0")))
+    op.add_column("signal", sa.Column("term_until_ms", _big(), nullable=False, server_default=sa.text("0")))
     for name in ("term", "after_loss"):
         op.add_column("signal", sa.Column(name, sa.Text(), nullable=False, server_default=sa.text("''")))
-    for name in ("lost_at_ms", "destroyed_index"):
-        op.add_column("signal", sa.Column(name, _big(), nullable=True))
+    op.add_column("signal", sa.Column("lost_at_ms", _big(), nullable=True))
     op.drop_index("signal_expires_at_ms_idx", "signal")
     _partial(
         "signal_retain_until_ms_idx", "signal", ["retain_until_ms", "signal_id"], "destroyed_index IS NULL"
