@@ -189,6 +189,20 @@ async def test_a_register_that_is_not_renewed_goes_and_proves_nothing_any_more(w
     assert (await sweep(world)).registers == 0
 
 
+async def test_a_load_that_was_given_up_is_forgotten_after_a_day(world: World) -> None:
+    world.store.add_register_entries(b"given up", [(FIRM, "2026-01-01", "")])
+    one = keeper(world)
+    world.store.retention.set_swept(world.clock.ms())
+    await one.sweep()
+    assert world.store.retention.abandoned() == {b"given up"}  # it may be under way
+    world.clock.move(days=1)
+    world.store.add_register_entries(b"under way", [(FIRM, "2026-01-01", "")])
+    await world.certify(FIRM)
+    await one.sweep()
+    assert world.store.retention.abandoned() == {b"under way"}
+    assert len(world.store.retention.registers()) == 1
+
+
 async def test_many_go_in_batches_that_are_each_whole(world: World) -> None:
     from broker.retention import destroy
 
