@@ -19,6 +19,7 @@ from sluis.errors import Conflict, SluisError
 from sluis.note import Note, VKey
 
 LEAP_MS = 2 * 24 * 3_600_000
+_NEVER = 1 << 62
 
 
 class TrustedClock:
@@ -36,12 +37,13 @@ class TrustedClock:
         if now_ms - known > LEAP_MS and now_ms - self._witnessed_ms() > LEAP_MS:
             days = (now_ms - known) // 86_400_000
             raise Conflict("clock-leapt", f"the clock is {days} days further than when it was last believed")
-        self._store.retention.set_swept(now_ms)
+        if now_ms > known or known > _NEVER:
+            self._store.retention.set_swept(now_ms)
 
     def _first(self) -> int:
         """Before the first note: the log's newest time, which is now for a log without entries."""
         head = self._store.head()
-        return head.last_time_ms if head.tree.size else 1 << 62
+        return head.last_time_ms if head.tree.size else _NEVER + 1
 
     def _witnessed_ms(self) -> int:
         """The newest time at which a known witness cosigned; 0 without one."""
