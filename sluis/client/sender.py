@@ -7,6 +7,7 @@ A stream that breaks is opened again; what was not answered is sent again, byte 
 """
 
 import asyncio
+import json
 import secrets
 import time
 from collections import deque
@@ -71,6 +72,7 @@ class PushOutcome:
     assumed: bool = False
     sent_before: bool = False
     withheld: tuple[str, ...] = ()
+    signal_id: UUID | None = None  # of a permitted signal, to say something of it later
 
 
 class Sender:
@@ -275,6 +277,7 @@ class Sender:
             assumed=decision.assumed,
             sent_before=before is not None,
             withheld=tuple(item.name for item in decision.withheld),
+            signal_id=UUID(str(json.loads(answer.entry)["exchange"])) if permitted else None,
         )
 
 
