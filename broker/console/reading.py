@@ -20,6 +20,7 @@ from broker.console.people import Officer, Role, described
 from broker.console.reading_counts import Counts
 from broker.console.reading_exchanges import Exchanges
 from broker.console.reading_findings import Oversight
+from broker.console.reading_follow_ups import FollowUpReader
 from broker.console.reading_policy import PolicyReader
 from broker.console.reading_record import Record
 from broker.console.reading_register import Register
@@ -108,6 +109,11 @@ class Reader:
     def exchanges(self) -> Exchanges:
         """The index of exchanges, in her sight."""
         return Exchanges(self._store, self.sight)
+
+    @property
+    def follow_ups(self) -> FollowUpReader:
+        """What is owed about signals, and what recipients told back, in her sight."""
+        return FollowUpReader(self._store, self.sight)
 
     @property
     def saved_views(self) -> SavedViews:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sluis.client.follow_up_book import FollowUpBook
 from sluis.client.outbox import Outbox
-from sluis.client.sender import check_fields, new_uuid7
+from sluis.client.sender import check_fields, new_uuid7, with_severity
 from sluis.client.trust import Trust
 from sluis.envelope import Envelope, Field, seal
 from sluis.errors import NotFound
@@ -91,4 +91,4 @@ class Corrector:
             spec = self._bundle.catalog.assertions.get(name)
             if isinstance(spec, ClaimSpec) and spec.equals:
                 claims[name] = spec.expected(fields)
-        return claims
+        return dict(with_severity(self._bundle, claims, fields))

@@ -14,7 +14,7 @@ import grpc
 
 from sluis.client.connection import Connections, Patience
 from sluis.client.inbox import Inbox, Origin
-from sluis.client.sender import check_fields
+from sluis.client.sender import SEVERITY, check_fields
 from sluis.client.trust import Trust
 from sluis.envelope import Field, open_envelope
 from sluis.errors import InvalidInput, NotAuthentic, SluisError
@@ -200,6 +200,8 @@ class Receiver:
                 values[item.name] = item.value.decode()
             except UnicodeDecodeError:
                 raise InvalidInput("malformed-encoding", "a value is not UTF-8", where=item.name) from None
+        if values.get(SEVERITY) not in (None, header.claims.get(SEVERITY)):
+            raise NotAuthentic("manifest-wrong", "the broker was not told the severity", where=SEVERITY)
         check_fields(self._bundle, values, self._comparable(header, values) if partial else header.claims)
         return values
 

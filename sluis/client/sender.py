@@ -36,6 +36,7 @@ from sluis.sealing_keys import SealingPublicKey, Suite
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import envelope_to_wire
 
+SEVERITY = "severity"
 FRAME = 50
 FRAMES_AHEAD = 6
 SEAL_BATCH = 500
@@ -178,7 +179,7 @@ class Sender:
             created_at_ms=now_ms,
             expires_at_ms=draft.expires_at_ms,
             previous=draft.previous,
-            claims=draft.claims,
+            claims=with_severity(self._bundle, draft.claims, draft.fields),
         )
         fields = [
             Field(name=name, category=self._bundle.fields[name].category.value, value=value.encode())
@@ -279,6 +280,13 @@ class Sender:
             withheld=tuple(item.name for item in decision.withheld),
             signal_id=UUID(str(json.loads(answer.entry)["exchange"])) if permitted else None,
         )
+
+
+def with_severity(bundle: Bundle, claims: Mapping[str, str], fields: Mapping[str, str]) -> Mapping[str, str]:
+    """The claims, with the severity of the sealed field: the broker must see that a person has to look."""
+    if SEVERITY in fields and SEVERITY in bundle.claims:
+        return {**claims, SEVERITY: fields[SEVERITY]}
+    return claims
 
 
 def check_fields(bundle: Bundle, fields: Mapping[str, str], claims: Mapping[str, str]) -> None:
