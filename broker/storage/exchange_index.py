@@ -17,7 +17,6 @@ from broker.storage.buckets import ALL_MONTHS, columns, first_day, is_by_day, ra
 from broker.storage.bulk import BulkInsert
 from broker.storage.engines import Engines, session
 from broker.storage.projected import (
-    ACKNOWLEDGE,
     DENIED,
     EVERY,
     FACETS,
@@ -208,7 +207,7 @@ class SqlExchangeIndex:
             found = {
                 shape_id: shape
                 for shape_id, shape in known.items()
-                if shape.operation != ACKNOWLEDGE and sight.covers(shape) and not chosen.misses(shape)
+                if shape.decided and sight.covers(shape) and not chosen.misses(shape)
             }
             with self._lock:
                 if self._seen_of is known:

@@ -65,7 +65,7 @@ def register(
             ],
         }
         say(f"register in force: {len(file.accepted)} firms in {len(outcomes) - len(denied)} domains")
-        _finish(report, as_data, EXIT_DENIED if denied else 0)
+        finish(report, as_data, EXIT_DENIED if denied else 0)
 
     asyncio.run(run())
 
@@ -115,8 +115,13 @@ def push(
             },
             "denied": report.denied,
             "errors": report.errors,
+            "signals": [
+                {"signal_id": str(outcome.signal_id), "log_index": outcome.log_index}
+                for outcome in report.outcomes
+                if outcome.permitted
+            ],
         }
-        _finish(data, as_data, EXIT_FAILED if report.errors else 0, alarm=alarm)
+        finish(data, as_data, EXIT_FAILED if report.errors else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -148,7 +153,7 @@ def receive(
         for item in refused[:MOST_SHOWN]:
             say(f"log index {item['log_index']}: {item['message']} [{item['code']}]")
         data = {"delivered": report.delivered, "repeated": report.repeated, "refused": refused}
-        _finish(data, as_data, EXIT_FAILED if refused else 0, alarm=alarm)
+        finish(data, as_data, EXIT_FAILED if refused else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -181,7 +186,7 @@ def match(
                 for subject, signals in report.hits.items()
             ],
         }
-        _finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0, alarm=alarm)
+        finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -223,7 +228,8 @@ def _tell_problems(path: Path, file: ParsedFile[Any]) -> None:
     )
 
 
-def _finish(report: object, as_data: bool, code: int, *, alarm: bool = False) -> None:
+def finish(report: object, as_data: bool, code: int, *, alarm: bool = False) -> None:
+    """Print the report and leave with the exit code; an alarm about receipts comes before everything."""
     if as_data:
         print_json(report)
     if alarm:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from sluis.client.auditor import Auditor
 from sluis.client.connection import Connections
+from sluis.client.correction import Corrector
+from sluis.client.follow_up_book import FollowUpBook
+from sluis.client.followups import FollowUps
 from sluis.client.foresight import Foreseen, foresee
 from sluis.client.inbox import Inbox
 from sluis.client.matcher import Matcher
@@ -46,6 +49,7 @@ class Kit:
     registrar: Registrar
     auditor: Auditor
     receipts: ReceiptKeeper
+    follow_ups: FollowUps
 
     @classmethod
     @asynccontextmanager
@@ -62,6 +66,7 @@ class Kit:
             inbox = stack.enter_context(closing(Inbox(files / "inbox.sqlite")))
             book = stack.enter_context(closing(ReceiptBook(files)))
             cache = stack.enter_context(closing(PseudonymCache(files / "pseudonyms.sqlite", keys.cache)))
+            follow_ups = stack.enter_context(closing(FollowUpBook(files / "followups.sqlite")))
             connections = Connections(settings)
             try:
                 trust = Trust(settings, connections, state, folder.roots(), _now, book)
@@ -90,6 +95,24 @@ class Kit:
                     receiver=receiver,
                     auditor=Auditor(connections, trust, state),
                     receipts=ReceiptKeeper(book, trust, settings),
+                    follow_ups=FollowUps(
+                        oin=oin,
+                        keys=keys,
+                        connections=connections,
+                        trust=trust,
+                        inbox=inbox,
+                        book=follow_ups,
+                        corrector=Corrector(
+                            keys=keys,
+                            trust=trust,
+                            outbox=outbox,
+                            book=follow_ups,
+                            bundle=bundle,
+                            now_ms=_now_ms,
+                        ),
+                        bundle=bundle,
+                        now_ms=_now_ms,
+                    ),
                     matcher=Matcher(
                         oin=oin,
                         agreement=settings.agreement,
@@ -117,6 +140,10 @@ class Kit:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _now_ms() -> int:
+    return int(_now().timestamp() * 1000)
 
 
 def _own_keys(folder: KeyFolder) -> ParticipantKeys:
