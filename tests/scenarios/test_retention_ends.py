@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""A term that ends while the broker runs: the record, an empty row, a log that verifies, a replay that says so."""
+"""A term that ends while the broker runs: the record, an empty row, the recipient's copy, a log that verifies."""
 
 import asyncio
 import json
@@ -7,12 +7,13 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tests.scenarios.scene import Scene
 from tests.scenarios.test_cli import sluis
 
-LIFE_MS, PATIENCE_SECONDS = 4_000, 30.0
+LIFE_MS, PATIENCE_SECONDS = 10_000, 30.0
 
 
 def rows(scene: Scene, query: str) -> list[tuple[Any, ...]]:
@@ -28,7 +29,8 @@ def records(scene: Scene) -> list[dict[str, Any]]:
     return [entry for entry in entries if entry["operation"] == "signal.destroy"]
 
 
-def test_a_running_broker_destroys_what_has_ended(scene: Scene) -> None:
+def test_a_running_broker_and_the_recipient_destroy_what_has_ended(scene: Scene, tmp_path: Path) -> None:
+    config, facts = scene.stage.write_config(scene.stage.cast.foundation), tmp_path / "facts.jsonl"
     first, second = scene.drafts(2)
     ending = replace(first, expires_at_ms=int(time.time() * 1000) + LIFE_MS)
 
@@ -38,6 +40,8 @@ def test_a_running_broker_destroys_what_has_ended(scene: Scene) -> None:
         assert all(outcome.permitted for outcome in outcomes)
 
     asyncio.run(push())
+    assert sluis("receive", "--out", facts, "--config", config).code == 0
+    assert len(facts.read_text().splitlines()) == 2
     until = time.monotonic() + PATIENCE_SECONDS
     while not (found := records(scene)) and time.monotonic() < until:
         time.sleep(0.2)
@@ -45,6 +49,13 @@ def test_a_running_broker_destroys_what_has_ended(scene: Scene) -> None:
     assert (record["counted_from"], record["outcome"]) == ("expiry", "destroyed")
     kept = rows(scene, "SELECT length(envelope) > 0, length(pseudonym) FROM signal ORDER BY pushed_index")
     assert sorted(kept) == [(0, 0), (1, 16)]
+
+    taken_in = sluis("inbox", "--out", facts, "--json", "--config", config)
+    assert taken_in.code == 0, taken_in.said
+    assert (taken_in.data["fulfilled"], taken_in.data["refused"]) == (1, [])
+    lines = [json.loads(line) for line in facts.read_text().splitlines()]
+    assert [set(line) for line in lines if "destroyed" in line] == [{"signal_id", "destroyed"}]
+    assert rows(scene, "SELECT count(*) FROM duty WHERE act = 'fulfil' AND done_index IS NULL") == [(0,)]
 
     report = asyncio.run(scene.audit())
     assert report.log is not None
