@@ -40,7 +40,7 @@ MATRIX = {
         name: {Role.OFFICER, Role.AUTHORITY}
         for name in (
             *("review", "draw", "finding", "assign", "conclude", "second", "subject", "recipients"),
-            *("reports", "register", "dpia", "breach", "yearly"),
+            *("reports", "register", "dpia", "breach", "yearly", "destroyed", "holds"),
         )
     },
     "statistics": {Role.AUTHORITY},
