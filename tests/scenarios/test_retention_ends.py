@@ -5,10 +5,13 @@ import asyncio
 import json
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.scenarios.scene import Scene
 from tests.scenarios.test_cli import sluis
@@ -27,6 +30,14 @@ def records(scene: Scene) -> list[dict[str, Any]]:
         json.loads(entry) for (entry,) in rows(scene, "SELECT entry FROM log_entry ORDER BY log_index")
     ]
     return [entry for entry in entries if entry["operation"] == "signal.destroy"]
+
+
+@pytest.fixture
+def scene(new_scene: Callable[..., AbstractContextManager[Scene]]) -> Iterator[Scene]:
+    """A scene whose broker looks often for what has ended."""
+    with new_scene(broker={"retention_seconds": 0.5}) as made:
+        asyncio.run(made.keep_registers())
+        yield made
 
 
 def test_a_running_broker_and_the_recipient_destroy_what_has_ended(scene: Scene, tmp_path: Path) -> None:
