@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from demo.cast import CastMember
 from sluis.cli.app import app
+from sluis.client import Kit
 from sluis.errors import SluisError
 from sluis.policy.bundle import load_bundle
 from tests.scenarios.held import file_of, held_by_all
@@ -37,9 +38,16 @@ class Held:
     signal: UUID
 
 
+async def no_alarm(_: Kit) -> bool:
+    """Check no receipts."""
+    return False
+
+
 @pytest.fixture
 def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    """A body and the foundation hold a signal; no witness runs, so nobody waits here for proofs of receipts."""
     monkeypatch.setattr("sluis.client.kit.load_bundle", functools.cache(load_bundle))
+    monkeypatch.setattr("sluis.cli.followups.check_receipts", no_alarm)
     with set_scene(tmp_path, firms=1, bodies=("Waarmerk",)) as scene:
         signal = asyncio.run(held_by_all(scene.stage))
         scene.stage.broker.start()
