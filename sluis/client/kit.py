@@ -66,7 +66,7 @@ class Kit:
             inbox = stack.enter_context(closing(Inbox(files / "inbox.sqlite")))
             book = stack.enter_context(closing(ReceiptBook(files)))
             cache = stack.enter_context(closing(PseudonymCache(files / "pseudonyms.sqlite", keys.cache)))
-            follow_ups = stack.enter_context(closing(FollowUpBook(files / "followups.sqlite")))
+            said = stack.enter_context(closing(FollowUpBook(files / "followups.sqlite")))
             connections = Connections(settings)
             try:
                 trust = Trust(settings, connections, state, folder.roots(), _now, book)
@@ -95,24 +95,7 @@ class Kit:
                     receiver=receiver,
                     auditor=Auditor(connections, trust, state),
                     receipts=ReceiptKeeper(book, trust, settings),
-                    follow_ups=FollowUps(
-                        oin=oin,
-                        keys=keys,
-                        connections=connections,
-                        trust=trust,
-                        inbox=inbox,
-                        book=follow_ups,
-                        corrector=Corrector(
-                            keys=keys,
-                            trust=trust,
-                            outbox=outbox,
-                            book=follow_ups,
-                            bundle=bundle,
-                            now_ms=_now_ms,
-                        ),
-                        bundle=bundle,
-                        now_ms=_now_ms,
-                    ),
+                    follow_ups=_follow_ups(oin, keys, connections, trust, (inbox, outbox, said), bundle),
                     matcher=Matcher(
                         oin=oin,
                         agreement=settings.agreement,
@@ -140,6 +123,29 @@ class Kit:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _follow_ups(
+    oin: Oin,
+    keys: ParticipantKeys,
+    connections: Connections,
+    trust: Trust,
+    boxes: tuple[Inbox, Outbox, FollowUpBook],
+    bundle: Bundle,
+) -> FollowUps:
+    inbox, outbox, book = boxes
+    corrector = Corrector(keys=keys, trust=trust, outbox=outbox, book=book, bundle=bundle, now_ms=_now_ms)
+    return FollowUps(
+        oin=oin,
+        keys=keys,
+        connections=connections,
+        trust=trust,
+        inbox=inbox,
+        book=book,
+        corrector=corrector,
+        bundle=bundle,
+        now_ms=_now_ms,
+    )
 
 
 def _now_ms() -> int:

@@ -46,6 +46,8 @@ OPERATIONS = {
     "question": Text("vragen", "question"),
     "release": Text("vrijgeven", "release"),
     "register": Text("register laden", "register"),
+    "ask": Text("vraag over een signaal", "ask about a signal"),
+    "answer": Text("antwoord over een signaal", "answer about a signal"),
 }
 STATUSES = {
     "in-force": Text("van kracht", "in force"),
