@@ -16,6 +16,7 @@ from uuid import UUID
 from broker.followup.duties import Owed, lapse
 from broker.followup.holders import with_copies
 from broker.followup.record import deliver, row_of, statement_record
+from broker.retention.holds import held_by
 from broker.step import Logged, Step
 from broker.storage.follow_up_port import Duty, KnownSignal
 from sluis.envelope import withhold
@@ -84,9 +85,19 @@ def issue(
 
 
 def withdraw(step: Step, signal: KnownSignal, log_index: int) -> None:
-    """Let a signal go out no more; of its fields only the leaves stay, which say nothing of a value."""
+    """Let a signal go out no more; of its fields only the leaves stay, which say nothing of a value.
+
+    Under a legal hold the whole stays until its end: it is kept, and goes out no more either.
+    """
     if signal.withdrawn_index is not None or not signal.envelope:
         return
-    envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(signal.envelope))
-    bare = withhold(envelope, range(len(envelope.fields)))
-    step.withdraw(signal.signal_id, log_index, envelope_to_wire(bare).SerializeToString())
+    kept = signal.envelope
+    if not _is_held(step, signal):
+        envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(kept))
+        kept = envelope_to_wire(withhold(envelope, range(len(envelope.fields)))).SerializeToString()
+    step.withdraw(signal.signal_id, log_index, kept)
+
+
+def _is_held(step: Step, signal: KnownSignal) -> bool:
+    holds = step.tx.retention.holds()
+    return any(held_by(retained, holds) for retained in step.tx.retention.signals([signal.signal_id]))

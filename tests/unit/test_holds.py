@@ -61,6 +61,24 @@ async def test_a_held_exchange_stays_past_its_end_and_goes_once_the_hold_is_lift
     assert world.store.retention.holds() == []
 
 
+async def test_a_recall_of_what_is_held_keeps_the_whole_and_gives_it_to_nobody(
+    world: World, office: Office
+) -> None:
+    exchange, _ = await pushed(world)
+    other, _ = await pushed(world)
+    before = row(world, exchange)["envelope"]
+    hold = office.hold(str(exchange))
+    for signal_id in (exchange, other):
+        await world.follow_up("recall", signal_id, world.cast.nla)
+    assert row(world, exchange)["envelope"] == before
+    assert len(row(world, other)["envelope"]) < len(before)
+    assert world.waiting(world.cast.sna) == []
+    office.lift(hold)
+    world.clock.move(days=366)
+    assert (await sweep(world)).signals == 2
+    assert row(world, exchange)["envelope"] == b""
+
+
 async def test_a_hold_on_a_party_keeps_all_that_it_sends_or_receives(world: World, office: Office) -> None:
     exchange, _ = await pushed(world)
     refusal = await world.push(world.envelope(FIRM, kind="CERTIFICATE_STATUS"))
