@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sluis.hold import HoldStatement, SubjectOpening
 from tests.scenarios.scene import Scene
 from tests.scenarios.test_cli import sluis
 
@@ -68,6 +69,12 @@ def test_a_running_broker_and_the_recipient_destroy_what_has_ended(scene: Scene,
     assert [set(line) for line in lines if "destroyed" in line] == [{"signal_id", "destroyed"}]
     assert rows(scene, "SELECT count(*) FROM duty WHERE act = 'fulfil' AND done_index IS NULL") == [(0,)]
 
+    held = ask_to_keep(scene, second.subject.value, tmp_path)
+    assert {pseudonym for _, _, _, pseudonym in held.subjects} == {
+        pseudonym
+        for (pseudonym,) in rows(scene, "SELECT pseudonym FROM signal WHERE destroyed_index IS NULL")
+    }
+
     report = asyncio.run(scene.audit())
     assert report.log is not None
     assert report.log.size <= scene_size(scene)
@@ -77,6 +84,33 @@ def test_a_running_broker_and_the_recipient_destroy_what_has_ended(scene: Scene,
     assert "what they were decided on is destroyed" in replayed.said
     expired = sluis("broker", "expire", "--config", scene.stage.broker.folder / "broker.toml")
     assert expired.data == {"overdue": []}
+
+
+def ask_to_keep(scene: Scene, number: str, folder: Path) -> SubjectOpening:
+    """Sign a hold on a subject as the inspectorate; neither file tells of the number."""
+    config = scene.stage.write_config(scene.stage.cast.inspectorate)
+    key, out, opening = folder / "fg.key", folder / "ask.json", folder / "opening.json"
+    assert sluis("keys", "officer", key).code == 0
+    done = sluis(
+        *(
+            "hold",
+            "ask-subject",
+            number,
+            "--type",
+            "vestiging",
+            "--reason",
+            "LITIGATION",
+            "--officer",
+            "fg-1",
+        ),
+        *("--key", key, "--out", out, "--opening", opening, "--config", config),
+    )
+    assert done.code == 0, done.said
+    secret = SubjectOpening.parse(opening.read_bytes())
+    statement = HoldStatement.parse(out.read_bytes())
+    assert statement.target == secret.commitment() == done.data["target"]
+    assert number not in out.read_text() + opening.read_text() + done.out
+    return secret
 
 
 def scene_size(scene: Scene) -> int:
