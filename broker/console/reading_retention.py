@@ -13,14 +13,20 @@ from broker.retention.overdue import Overdue, overdue
 from broker.storage.port import Store
 from broker.storage.projected import Sight
 from broker.storage.retention_port import LegalHold, RetainedSignal
+from sluis.followup import Act, FollowUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destroyed:
-    """A destroyed signal with the entry that is the record of it."""
+    """A destroyed signal with the entry that is the record of it.
+
+    `asked`: who received it was asked to destroy its copy; `answer` is the code of what it did, empty while it is due.
+    """
 
     signal: RetainedSignal
     record: Mapping[str, Any]
+    asked: bool = False
+    answer: str = ""
 
     @property
     def exchange(self) -> str:
@@ -50,7 +56,17 @@ class RetentionReader:
         if signal.destroyed_index is None or not self._is_hers(signal):
             return None
         row = self._store.log_row(signal.destroyed_index)
-        return Destroyed(signal=signal, record=json.loads(row.entry)) if row else None
+        if row is None:
+            return None
+        asked, answer = self._answered(signal.signal_id)
+        return Destroyed(signal=signal, record=json.loads(row.entry), asked=asked, answer=answer)
+
+    def _answered(self, signal_id: bytes) -> tuple[bool, str]:
+        """Whether the recipient was asked to do away with its copy, and what it answered last."""
+        said = [FollowUp.decode(row.statement) for row in self._store.follow_ups.about(signal_id)]
+        asked = {item.follow_up_id for item in said if item.act in (Act.DESTROY, Act.RECALL)}
+        answers = [item.codes["done"] for item in said if item.act is Act.FULFIL and item.refers_to in asked]
+        return bool(asked), answers[-1] if answers else ""
 
     def destroyed(self, before: int, limit: int) -> list[Destroyed]:
         """What was destroyed, newest first."""

@@ -10,6 +10,7 @@ import pytest
 from broker.console.people import Role
 from broker.policy.active import install
 from broker.storage.projected import Sight
+from sluis.followup import FollowUp
 from sluis.policy.bundle import default_directory, read_files
 from tests.actors import Actor
 from tests.console_world import browse
@@ -81,6 +82,11 @@ async def test_the_report_lists_what_was_destroyed_for_whom_it_concerns(world: W
     assert row["term"].startswith("de datum die de afzender")
     assert (row["at"], row["ended"]) == ("2027-06-23T10:00:00Z", "2027-06-22T10:00:00Z")
     assert row["exchange"] in await text_of(world, "/rapporten/vernietigd")
+    assert row["copy"] == "gevraagd; nog geen antwoord"
+    (delivery,) = await world.told(world.cast.sna)
+    asked = FollowUp.decode(delivery.follow_up.statement)
+    await world.follow_up("fulfil", asked.signal_id, world.cast.sna, refers_to=asked.follow_up_id)
+    assert "vernietigd, zegt de ontvanger" in await text_of(world, "/rapporten/vernietigd")
     assert row["exchange"] not in await text_of(world, "/rapporten/vernietigd", actor=world.cast.body)
 
 

@@ -24,6 +24,7 @@ COLUMNS = (
     Column(key="kind", heading="page.destroyed.kind"),
     Column(key="term", heading="page.destroyed.term"),
     Column(key="rule", heading="page.destroyed.rule"),
+    Column(key="copy", heading="page.destroyed.copy"),
     Column(key="log_index", heading="page.destroyed.log_index", kind=Kind.NUMBER),
 )
 HOLD_COLUMNS = (
@@ -64,9 +65,17 @@ def _row(context: Context, labels: Labels, item: Destroyed) -> dict[str, Cell]:
         "kind": labels.of("kind", record["kind"]),
         "term": because,
         "rule": labels.of("rule", record["rule"]) if record["rule"] else "",
+        "copy": _copy(context, item),
         "log_index": item.log_index,
         "href": f"/uitwisseling/{item.signal.pushed_index}",
     }
+
+
+def _copy(context: Context, item: Destroyed) -> str:
+    """What who received the signal did with its copy; empty when nobody did."""
+    if not item.asked:
+        return ""
+    return context.t(f"page.destroyed.copy.{item.answer}" if item.answer else "page.destroyed.copy.due")
 
 
 def show_holds(context: Context) -> View:
