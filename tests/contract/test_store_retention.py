@@ -105,6 +105,18 @@ def test_a_destroyed_signal_is_delivered_to_nobody_whatever_the_clock_says(datab
         assert tx.known_signals([digest("mail", 16)])
 
 
+def test_what_has_ended_waits_for_nobody_although_its_header_has_not_expired(database: Database) -> None:
+    store = database.open()
+    subject = digest("subject", 16)
+    push_all(store, "mail", expires_at_ms=100, retain_until_ms=50)
+    push_all(store, "deposit", expires_at_ms=100, retain_until_ms=50, delivery="on_match", pseudonym=subject)
+    for now, waiting in ((49, 1), (50, 0)):
+        database.clock.now_ms = now
+        assert len(store.mailbox(RECIPIENT, -1, 10)) == waiting
+        with store.transaction() as tx:
+            assert len(tx.deposits(RECIPIENT, AGREEMENT, "fine", EPOCH, [subject], now)) == waiting
+
+
 def test_the_links_of_a_signal_are_its_push_and_what_was_decided_on_it_later(store: Store) -> None:
     push_all(store, "one", "two", expires_at_ms=10)
 
