@@ -287,10 +287,15 @@ def test_a_reader_in_the_way_of_scrubbing_is_told_and_harms_nothing(sqlite_datab
 # a crash
 
 CHILD = """
-import os, signal, sys
+import asyncio, os, signal, sys
+from datetime import UTC, datetime
+from broker.retention.asking import Asker
+from broker.retention.destroy import DestroySignals
+from broker.retention.keeper import Alone
+from broker.signer import ReceiptSigner
 from broker.storage import transaction
-from tests.contract.test_store_retention import destroy
 from broker.storage.open import open_store
+from sluis.signing import SigningKey
 
 store = open_store(sys.argv[1])
 write = transaction.SqlTransaction._write
@@ -300,14 +305,16 @@ def stop(self, leaves):
         self._connection.commit()
     os.kill(os.getpid(), signal.SIGKILL)
 transaction.SqlTransaction._write = stop
-destroy(store, 15)
+asker = Asker(signer=ReceiptSigner(SigningKey.generate(), "broker.example/log"), bundle=lambda: None)
+carrier = Alone(store=store, clock=lambda: datetime.fromtimestamp(1, UTC))
+asyncio.run(carrier.submit(DestroySignals(asker)))
 """
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_kill_in_the_middle_of_a_batch_leaves_no_half(database: Database, moment: str) -> None:
     store = database.open()
-    push_all(store, *(f"signal {number}" for number in range(5)), expires_at_ms=10)
+    push_all(store, *(f"signal {number}" for number in range(5)), expires_at_ms=10, delivery="on_match")
     child = subprocess.run(
         [sys.executable, "-c", CHILD, database.url, moment],
         cwd=ROOT,
