@@ -190,7 +190,7 @@ def _together(tickets: Sequence[_Ticket[Any]]) -> Iterator[list[_Ticket[Any]]]:
     """Split a batch, in its order, where a work must be alone in its transaction."""
     batch: list[_Ticket[Any]] = []
     for ticket in tickets:
-        if ticket.work.needs().alone:
+        if _alone(ticket):
             if batch:
                 yield batch
             yield [ticket]
@@ -199,3 +199,10 @@ def _together(tickets: Sequence[_Ticket[Any]]) -> Iterator[list[_Ticket[Any]]]:
             batch.append(ticket)
     if batch:
         yield batch
+
+
+def _alone(ticket: _Ticket[Any]) -> bool:
+    try:
+        return ticket.work.needs().alone
+    except Exception:  # it is broken: by itself it fails without taking its neighbours along
+        return True

@@ -184,6 +184,43 @@ async def test_works_that_wait_share_one_commit(bench: Bench) -> None:
     assert bench.logged() == [f"w{number}" for number in range(8)]
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Tells how many entries were committed before it; must see what its neighbours wrote."""
+
+    def needs(self) -> Needs:
+        return Needs(alone=True)
+
+    def settle(self, step: Step) -> int:
+        before = step.tx.head.tree.size
+        step.log({"operation": f"saw {before}"})
+        return before
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Cannot even say what it needs."""
+
+    def needs(self) -> Needs:
+        raise RuntimeError("broken")
+
+    def settle(self, step: Step) -> None:
+        raise AssertionError("it is never settled")
+
+
+async def test_a_work_that_must_see_all_before_it_has_a_transaction_of_its_own(bench: Bench) -> None:
+    answers = await bench.together(Write("a"), Write("b"), Count(), Count(), Write("c"))
+    assert answers == [0, 1, 2, 3, 4]
+    assert bench.store.committed == 5  # the one that held the thread, a with b, each count, and c
+    assert bench.logged() == ["a", "b", "saw 2", "saw 3", "c"]
+
+
+async def test_a_work_that_cannot_say_what_it_needs_fails_alone(bench: Bench) -> None:
+    with capture_logs():
+        answers = await bench.together(Write("a"), Broken(), Write("b"))
+    assert (answers[0], code(answers[1]), answers[2]) == (0, "defect", 1)
+
+
 async def test_nobody_is_answered_before_the_commit(bench: Bench) -> None:
     bench.store.hold = threading.Event()
     task = asyncio.create_task(bench.committer.submit(Write("slow", wake="r")))
