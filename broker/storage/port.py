@@ -95,6 +95,7 @@ class Delivery:
     recipient: str
     signal_id: bytes
     acknowledged_index: int | None = None
+    ends_at_ms: int | None = None  # its signal's end, when read; not written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

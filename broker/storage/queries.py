@@ -22,7 +22,7 @@ _PORTION = 900  # a SQLite may be built for no more than 999 parameters
 TABLES = METADATA.tables
 SIGNAL_COLUMNS = tuple(field.name for field in fields(StoredSignal))
 FIRST_ANSWER_COLUMNS = tuple(field.name for field in fields(FirstAnswer))
-DELIVERY_COLUMNS = tuple(field.name for field in fields(Delivery))
+DELIVERY_COLUMNS = tuple(field.name for field in fields(Delivery) if field.name != "ends_at_ms")
 
 Among: TypeAlias = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 Rows: TypeAlias = Select[Any]
@@ -112,8 +112,11 @@ class ExchangeQueries:
                 text("signal.delivery = 'on_match'"), signal.retain_until_ms > bindparam("now"), *still_kept
             )
         )
-        self.deliveries: Rows = select(*(delivery[name] for name in DELIVERY_COLUMNS)).where(
-            among(delivery.log_index)
+        ends = signal.retain_until_ms.label("ends_at_ms")
+        self.deliveries: Rows = (
+            select(*(delivery[name] for name in DELIVERY_COLUMNS), ends)
+            .join_from(TABLES["delivery"], TABLES["signal"], delivery.signal_id == signal.signal_id)
+            .where(among(delivery.log_index))
         )
         views: Rows = (
             select(delivery.log_index, signal.envelope, signal.redaction, entry.entry, entry.leaf_hash)

@@ -7,6 +7,7 @@ from broker.storage.port import Delivery, PartyStatus, Stop, Store, Transaction
 from sluis.errors import Conflict, Defect, InvalidInput, SluisError
 from tests.contract.conftest import Database
 from tests.contract.rows import (
+    FAR,
     OTHER,
     RECIPIENT,
     SENDER,
@@ -146,7 +147,7 @@ def test_deliveries_are_found_by_log_index_whatever_number_is_asked(store: Store
     push_all(store, "a")
     with store.transaction() as tx:
         found = tx.deliveries([0, 1, -1, 2**63, 2**64 - 1])
-    assert found == {0: Delivery(log_index=0, recipient=RECIPIENT, signal_id=digest("a", 16))}
+    assert found == {0: Delivery(log_index=0, recipient=RECIPIENT, signal_id=digest("a", 16), ends_at_ms=FAR)}
 
 
 def test_the_head_keeps_the_latest_time(store: Store) -> None:
