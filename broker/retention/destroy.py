@@ -136,6 +136,10 @@ class DestroyRegister:
 
     register: HeldRegister
 
+    def has_ended(self, now_ms: int) -> bool:
+        """Whether its term is over."""
+        return register_end(_read(self.register.entry)) <= now_ms
+
     def needs(self) -> Needs:
         """Nothing but the head."""
         return Needs()
@@ -143,7 +147,7 @@ class DestroyRegister:
     def settle(self, step: Step) -> Done:
         """Destroy it, unless it is held."""
         entry = _read(self.register.entry)
-        if register_end(entry) > step.now_ms or not step.tx.retention.is_active(self.register.snapshot_id):
+        if not self.has_ended(step.now_ms) or not step.tx.retention.is_active(self.register.snapshot_id):
             return Done(destroyed=0, held=0)
         if holds_entry(entry, step.tx.retention.holds()):
             return Done(destroyed=0, held=1)

@@ -124,10 +124,12 @@ class Keeper:
         swept.held += held
         swept.links, held = await self._all(DestroyLinks())
         swept.held += held
+        now_ms = int(now.timestamp() * 1000)
         for register in await asyncio.to_thread(self.store.retention.registers):
-            done = await self.carrier.submit(DestroyRegister(register))
-            swept.registers += done.destroyed
-            swept.held += done.held
+            if (work := DestroyRegister(register)).has_ended(now_ms):
+                done = await self.carrier.submit(work)
+                swept.registers += done.destroyed
+                swept.held += done.held
         if swept.destroyed:
             await asyncio.to_thread(self.store.retention.scrub)
         return swept
