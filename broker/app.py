@@ -10,6 +10,7 @@ from broker.committer import Committer
 from broker.exchange import Desk, Exchange
 from broker.mailbox.delivery import Doorbell, Mailbox
 from broker.match.question import Matching
+from broker.match.watch import Watching
 from broker.policy.active import ActivePolicy
 from broker.register.loading import Registers
 from broker.signer import ReceiptSigner
@@ -52,7 +53,7 @@ def make_broker(
     return Broker(
         store=store,
         desk=desk,
-        exchange=Exchange(desk),
+        exchange=Exchange(desk, Watching(desk)),
         matching=Matching(desk),
         mailbox=Mailbox(desk, store, doorbell, stopping),
         registers=Registers(desk, store),

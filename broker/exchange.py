@@ -8,8 +8,9 @@
     5 decide     a pure function of request, facts, rules and time; no rule, no exchange
     6 minimise   only the released fields stay in the envelope; of the others a hash remains
     7 log, keep  one transaction: log entry, mailbox or deposit, first answer; then the receipt
+    8 tell       a recipient that watches for the subject of a deposit gets it at once (match/watch.py)
 
-Steps 1 and 2 are repeated where they must hold at the moment of writing. Steps 3 to 7 run in `settle`, inside
+Steps 1 and 2 are repeated where they must hold at the moment of writing. Steps 3 to 8 run in `settle`, inside
 the transaction. Nothing here sees an identifier or a value: a pseudonym, names of fields, and ciphertext.
 """
 
@@ -17,6 +18,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from broker.admission import Admitted, Directory, admit
 from broker.committer import Committer
@@ -26,7 +28,7 @@ from broker.messages import decision_message
 from broker.policy.active import ActivePolicy
 from broker.ruling import Ruling, rule_on
 from broker.signer import ReceiptSigner
-from broker.step import Needs, Step
+from broker.step import Needs, RegisterKey, Step
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 from sluis.encoding import lp
 from sluis.envelope import Envelope, KeptField, verify, withhold
@@ -67,11 +69,24 @@ class Desk:
         return self.policy.prover
 
 
+class Watchers(Protocol):
+    """Who waits for signals about a subject."""
+
+    def needs(self, header: Header) -> frozenset[RegisterKey]:
+        """What to read before a deposit is told to its recipient."""
+        ...
+
+    def tell(self, step: Step, signal: StoredSignal, header: Header) -> None:
+        """Release a signal that was deposited just now, if its recipient watches for it and may have it."""
+        ...
+
+
 class Exchange:
     """Takes signals from senders."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, watchers: Watchers) -> None:
         self._desk = desk
+        self._watchers = watchers
 
     async def push(self, caller: Caller, request: exchange_pb2.PushRequest) -> exchange_pb2.PushResponse:
         """Carry one signal through the steps above; a denial is an answer.
@@ -83,7 +98,7 @@ class Exchange:
         envelope = envelope_from_wire(request.envelope)
         self._check(sender, envelope)
         verify(envelope, sender.card.signing_key)
-        push = _Push(self._desk, sender, request.idempotency_key, envelope, request.strict)
+        push = _Push(self._desk, self._watchers, sender, request.idempotency_key, envelope, request.strict)
         return await self._desk.committer.submit(push)
 
     def _check(self, sender: Admitted, envelope: Envelope) -> None:
@@ -103,9 +118,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class _Push:
-    """Steps 3 to 7 for one signal, inside the transaction."""
+    """Steps 3 to 8 for one signal, inside the transaction."""
 
     desk: Desk
+    watchers: Watchers
     sender: Admitted
     key: str
     envelope: Envelope
@@ -117,8 +133,12 @@ class _Push:
             parties=frozenset({header.sender, header.recipient}),
             answers=frozenset({(self.sender.oin, self.key)}),
             signals=frozenset({header.signal_id.bytes}),
-            registers=self.desk.prover.needs(subject_of(header)),
+            registers=self.desk.prover.needs(subject_of(header)) | self._watched(),
         )
+
+    def _watched(self) -> frozenset[RegisterKey]:
+        header = self.envelope.header
+        return self.watchers.needs(header) if header.delivery is DeliveryMode.ON_MATCH else frozenset()
 
     def settle(self, step: Step) -> exchange_pb2.PushResponse:
         admit(step, self.sender)
@@ -197,27 +217,28 @@ class _Push:
         header = self.envelope.header
         minimised = withhold(self.envelope, [item.index for item in withheld])
         redaction = self.desk.signer.redaction(self.envelope, withheld)
-        step.keep(
-            StoredSignal(
-                signal_id=header.signal_id.bytes,
-                pushed_index=index,
-                sender=header.sender,
-                recipient=header.recipient,
-                agreement=header.agreement,
-                kind=header.kind,
-                purpose=header.purpose,
-                delivery=header.delivery.value,
-                epoch=header.epoch,
-                pseudonym=header.pseudonym,
-                expires_at_ms=header.expires_at_ms,
-                envelope=envelope_to_wire(minimised).SerializeToString(),
-                redaction=redaction.SerializeToString(),
-            )
+        signal = StoredSignal(
+            signal_id=header.signal_id.bytes,
+            pushed_index=index,
+            sender=header.sender,
+            recipient=header.recipient,
+            agreement=header.agreement,
+            kind=header.kind,
+            purpose=header.purpose,
+            delivery=header.delivery.value,
+            epoch=header.epoch,
+            pseudonym=header.pseudonym,
+            expires_at_ms=header.expires_at_ms,
+            envelope=envelope_to_wire(minimised).SerializeToString(),
+            redaction=redaction.SerializeToString(),
         )
+        step.keep(signal)
         if header.delivery is DeliveryMode.MAILBOX:
             step.deliver(
                 Delivery(log_index=index, recipient=header.recipient, signal_id=header.signal_id.bytes)
             )
+        else:
+            self.watchers.tell(step, signal, header)
 
     def _digest(self) -> bytes:
         envelope = self.envelope

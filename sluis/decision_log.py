@@ -29,6 +29,8 @@ EVALUATIONS = "adl.access_evaluations"
 OPERATIONS = {
     "signal.push": "push",
     "match.question": "question",
+    "watch.load": "watch",
+    "watch.hit": "watch",
     "signal.release": "release",
     "register.load": "register",
 }

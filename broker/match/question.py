@@ -34,12 +34,11 @@ PSEUDONYM_LENGTH = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A deposited signal with the decision to release it now."""
+    """A deposited signal that answers a pseudonym of the question."""
 
     position: int
     signal: StoredSignal
-    envelope: Envelope
-    ruling: Ruling
+    verdict: "Verdict"
 
 
 class Matching:
@@ -89,7 +88,7 @@ class _Question:
 
         question = rule_on(step, self._question(step), self.desk.bundle)
         releases = self._releases(step) if question.permitted else []
-        hits = [release for release in releases if release.ruling.permitted]
+        hits = [release for release in releases if release.verdict.ruling.permitted]
         logged = question.log(
             step,
             "match.question",
@@ -124,43 +123,26 @@ class _Question:
             Needs(
                 parties=frozenset(signal.sender for signal in found),
                 registers=frozenset(
-                    key for signal in found for key in self.desk.prover.needs(_subject(signal))
+                    key for signal in found for key in self.desk.prover.needs(subject_of(signal))
                 ),
             )
         )
-        return [self._decide_release(step, signal) for signal in found]
-
-    def _decide_release(self, step: Step, signal: StoredSignal) -> Release:
-        envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(signal.envelope))
-        header = envelope.header
-        request = Request(
-            operation=Operation.RELEASE,
-            sender=self.desk.directory.party_of(step, header.sender),
-            recipient=self.desk.directory.party_of(step, header.recipient),
-            agreement=header.agreement,
-            kind=header.kind,
-            purpose=self.message.purpose,
-            delivery=header.delivery.value,
-            fields=kept_fields(envelope),
-            claims=header.claims,
-            facts=self.desk.prover.prove(step, _subject(signal)),
-            at=step.now,
-            strict=True,  # what was released to the deposit must still be releasable as a whole
-        )
-        return Release(
-            position=self.positions[signal.pseudonym],
-            signal=signal,
-            envelope=envelope,
-            ruling=rule_on(step, request, self.desk.bundle),
-        )
+        return [
+            Release(
+                position=self.positions[signal.pseudonym],
+                signal=signal,
+                verdict=decide_release(self.desk, step, signal, message.purpose),
+            )
+            for signal in found
+        ]
 
     def _answer(
         self, step: Step, decision: Decision, logged: Logged, releases: list[Release]
     ) -> exchange_pb2.MatchAnswer:
         hits = []
         for release in releases:
-            index = log_release(step, release)
-            if release.ruling.permitted:
+            index = log_release(step, release.signal, release.verdict)
+            if release.verdict.ruling.permitted:
                 step.deliver(
                     Delivery(
                         log_index=index,
@@ -195,7 +177,16 @@ class _Question:
         return hashlib.sha256(lp("sluis/v1/match", *parts)).digest()
 
 
-def _subject(signal: StoredSignal) -> Subject:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The decision to release a deposited signal now."""
+
+    envelope: Envelope
+    ruling: Ruling
+
+
+def subject_of(signal: StoredSignal) -> Subject:
+    """Whom a deposited signal is about."""
     return Subject(
         agreement=signal.agreement,
         recipient=signal.recipient,
@@ -204,16 +195,37 @@ def _subject(signal: StoredSignal) -> Subject:
     )
 
 
-def log_release(step: Step, release: Release) -> int:
+def decide_release(desk: Desk, step: Step, signal: StoredSignal, purpose: str) -> Verdict:
+    """Decide a release as if the signal were pushed now; its sender and registers must have been read."""
+    envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(signal.envelope))
+    header = envelope.header
+    request = Request(
+        operation=Operation.RELEASE,
+        sender=desk.directory.party_of(step, header.sender),
+        recipient=desk.directory.party_of(step, header.recipient),
+        agreement=header.agreement,
+        kind=header.kind,
+        purpose=purpose,
+        delivery=header.delivery.value,
+        fields=kept_fields(envelope),
+        claims=header.claims,
+        facts=desk.prover.prove(step, subject_of(signal)),
+        at=step.now,
+        strict=True,  # what was released to the deposit must still be releasable as a whole
+    )
+    return Verdict(envelope=envelope, ruling=rule_on(step, request, desk.bundle))
+
+
+def log_release(step: Step, signal: StoredSignal, verdict: Verdict) -> int:
     """Log a release, or the refusal of one, behind the push that deposited the signal."""
-    logged = release.ruling.log(
+    logged = verdict.ruling.log(
         step,
         "signal.release",
         {
-            "exchange": str(UUID(bytes=release.signal.signal_id)),
-            "previous": release.signal.pushed_index,
-            "outcome": "released" if release.ruling.permitted else "refused",
+            "exchange": str(UUID(bytes=signal.signal_id)),
+            "previous": signal.pushed_index,
+            "outcome": "released" if verdict.ruling.permitted else "refused",
         },
-        bound=(release.signal.pseudonym, release.envelope.root()),
+        bound=(signal.pseudonym, verdict.envelope.root()),
     )
     return logged.index

@@ -117,6 +117,18 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveSnapshot:
+    """A register in force, with the last day of any of its entries (empty when it has none, or an open end)."""
+
+    agreement: str
+    register: str
+    epoch: str
+    entry_count: int
+    log_index: int
+    last_day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """That a register holds a subject for a period; ISO dates, inclusive, empty when open-ended."""
 
@@ -215,6 +227,10 @@ class Transaction(Protocol):
     def known_signals(self, signal_ids: Collection[bytes]) -> frozenset[bytes]: ...
     def register_owners(self, agreement: str, register: str, recipient: str, epoch: str) -> frozenset[str]:
         """Who has an active snapshot of a register in a domain."""
+        ...
+
+    def register_size(self, agreement: str, register: str, recipient: str, epoch: str, day: str) -> int:
+        """How many subjects active snapshots of any owner hold on a day."""
         ...
 
     def register_periods(
@@ -356,6 +372,9 @@ class Store(Protocol):
     # registers are loaded beside the log, and take effect in a transaction
     def add_register_entries(self, snapshot_id: bytes, rows: Iterable[tuple[bytes, str, str]]) -> None: ...
     def drop_register_entries(self, snapshot_id: bytes) -> None: ...
+    def active_snapshots(self, owner: str) -> Sequence[ActiveSnapshot]:
+        """The registers that a party has in force in its own domain, by log index."""
+        ...
 
     @property
     def console(self) -> ConsoleStore:

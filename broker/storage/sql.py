@@ -21,6 +21,7 @@ from broker.storage.finding_rows import FindingRows
 from broker.storage.leader import AdvisoryLeader, Leader, LeaseLeader
 from broker.storage.port import (
     Activation,
+    ActiveSnapshot,
     Decided,
     DeliveryView,
     DomainKeyRow,
@@ -252,6 +253,11 @@ class SqlStore:
             self._refuse_activated(connection, snapshot_id)
             self._writes.drop_register_entries(snapshot_id).run(connection)
             connection.commit()
+
+    def active_snapshots(self, owner: str) -> Sequence[ActiveSnapshot]:
+        """Give the registers that a party has in force in its own domain, by log index."""
+        rows = self._rows(self._queries.exchange.active_snapshots, owner=owner)
+        return [ActiveSnapshot(**row._asdict()) for row in rows]
 
     def _refuse_activated(self, connection: Any, snapshot_id: bytes) -> None:
         table = TABLES["register_snapshot"]

@@ -132,6 +132,15 @@ class SqlTransaction:
         """Give who has an active snapshot of a register in a domain."""
         return frozenset(row.owner for row in self._snapshots(agreement, register, recipient, epoch))
 
+    def register_size(self, agreement: str, register: str, recipient: str, epoch: str, day: str) -> int:
+        """Count the subjects that active snapshots of any owner hold on a day."""
+        query = self._queries.exchange.register_size
+        with storage_errors():
+            return sum(
+                self._connection.execute(query, {"a_snapshot_id": row.snapshot_id, "day": day}).scalar_one()
+                for row in self._snapshots(agreement, register, recipient, epoch)
+            )
+
     def register_periods(
         self, agreement: str, register: str, recipient: str, epoch: str, pseudonyms: Collection[bytes]
     ) -> Mapping[bytes, Sequence[Period]]:

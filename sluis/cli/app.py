@@ -24,6 +24,7 @@ from sluis.cli import (
     policy_office,
     policy_test,
     services,
+    watch,
 )
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ app.command("register")(exchange.register)
 app.command("push")(exchange.push)
 app.command("receive")(exchange.receive)
 app.command("match")(exchange.match)
+app.command("watch")(watch.watch)
 app.command("demo")(demo.demo)
 
 

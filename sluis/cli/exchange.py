@@ -41,8 +41,8 @@ def register(
     as_data: Json = False,
 ) -> None:
     """Load the list of certified firms into the pseudonymised register at the broker (for SNA)."""
-    file = read_certified(certified, today=_today())
-    _tell_problems(certified, file)
+    file = read_certified(certified, today=today())
+    tell_problems(certified, file)
 
     async def run() -> None:
         async with Kit.open(KitSettings.load(config)) as kit:
@@ -51,7 +51,7 @@ def register(
                 outcomes = await load_registers(kit, file.accepted, bodies, progress=progress)
         denied = [outcome for outcome in outcomes if not outcome.permitted]
         report = {
-            **_file_report(file),
+            **file_report(file),
             "snapshots": [
                 {
                     "recipient": outcome.recipient,
@@ -65,7 +65,7 @@ def register(
             ],
         }
         say(f"register in force: {len(file.accepted)} firms in {len(outcomes) - len(denied)} domains")
-        _finish(report, as_data, EXIT_DENIED if denied else 0)
+        finish(report, as_data, EXIT_DENIED if denied else 0)
 
     asyncio.run(run())
 
@@ -84,8 +84,8 @@ def push(
     as_data: Json = False,
 ) -> None:
     """Push fines as sealed signals (for the Labour Inspectorate). A wrong row is told; the others go on."""
-    file = read_fines(fines, today=_today())
-    _tell_problems(fines, file)
+    file = read_fines(fines, today=today())
+    tell_problems(fines, file)
     asking = len(file.accepted) >= ASK_FIRST_FROM if ask_first is None else ask_first
 
     async def run() -> None:
@@ -106,7 +106,7 @@ def push(
         if any(outcome.assumed for outcome in report.outcomes):
             say("note: a deciding rule is `assumed`: it awaits legal sign-off")
         data = {
-            **_file_report(file),
+            **file_report(file),
             "permitted": report.permitted,
             "sent_before": again,
             "not_offered": {
@@ -116,7 +116,7 @@ def push(
             "denied": report.denied,
             "errors": report.errors,
         }
-        _finish(data, as_data, EXIT_FAILED if report.errors else 0, alarm=alarm)
+        finish(data, as_data, EXIT_FAILED if report.errors else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -136,7 +136,7 @@ def receive(
     """Receive what waits in your mailbox: verified, opened, kept, then acknowledged."""
     firms: tuple[CertifiedFirm, ...] = ()
     if pass_on_with:
-        firms = read_certified(pass_on_with, today=_today()).accepted
+        firms = read_certified(pass_on_with, today=today()).accepted
 
     async def run() -> None:
         async with Kit.open(KitSettings.load(config)) as kit:
@@ -148,7 +148,7 @@ def receive(
         for item in refused[:MOST_SHOWN]:
             say(f"log index {item['log_index']}: {item['message']} [{item['code']}]")
         data = {"delivered": report.delivered, "repeated": report.repeated, "refused": refused}
-        _finish(data, as_data, EXIT_FAILED if refused else 0, alarm=alarm)
+        finish(data, as_data, EXIT_FAILED if refused else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -163,8 +163,8 @@ def match(
     as_data: Json = False,
 ) -> None:
     """Ask which of the firms that you certify have a signal that you may know of."""
-    file = read_certified(clients, today=_today())
-    _tell_problems(clients, file)
+    file = read_certified(clients, today=today())
+    tell_problems(clients, file)
     firms = [firm for firm in file.accepted if body is None or firm.certified_by == body]
 
     async def run() -> None:
@@ -181,7 +181,7 @@ def match(
                 for subject, signals in report.hits.items()
             ],
         }
-        _finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0, alarm=alarm)
+        finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -192,16 +192,18 @@ async def _passing_on(kit: Kit, out: Path, firms: tuple[CertifiedFirm, ...]) -> 
 
     async def keep_and_pass_on(signals: Sequence[ReceivedSignal]) -> None:
         await keep(signals)
-        await pass_on(kit, signals, firms, bodies, _today())
+        await pass_on(kit, signals, firms, bodies, today())
 
     return keep_and_pass_on
 
 
-def _today() -> date:
+def today() -> date:
+    """The day in the Netherlands."""
     return datetime.now(ZoneInfo("Europe/Amsterdam")).date()
 
 
-def _file_report(file: ParsedFile[Any]) -> dict[str, object]:
+def file_report(file: ParsedFile[Any]) -> dict[str, object]:
+    """What there is to say of a file's rows, for a report."""
     return {
         "rows": file.rows,
         "accepted": len(file.accepted),
@@ -210,7 +212,8 @@ def _file_report(file: ParsedFile[Any]) -> dict[str, object]:
     }
 
 
-def _tell_problems(path: Path, file: ParsedFile[Any]) -> None:
+def tell_problems(path: Path, file: ParsedFile[Any]) -> None:
+    """Name the rows that are wrong, by line and reason."""
     for problem in file.rejected[:MOST_SHOWN]:
         where = f", column {problem.column}" if problem.column else ""
         say(f"{path}: line {problem.line}{where}: {problem.message} [{problem.code}]")
@@ -223,7 +226,8 @@ def _tell_problems(path: Path, file: ParsedFile[Any]) -> None:
     )
 
 
-def _finish(report: object, as_data: bool, code: int, *, alarm: bool = False) -> None:
+def finish(report: object, as_data: bool, code: int, *, alarm: bool = False) -> None:
+    """Print the report where it was asked for, and leave with the code."""
     if as_data:
         print_json(report)
     if alarm:

@@ -195,6 +195,7 @@ def odrl_profile() -> Json:
     actions = {
         Operation.PUSH: "Send a sealed signal to its recipient.",
         Operation.QUESTION: "Ask which signals there are about one's own relations, by pseudonyms.",
+        Operation.WATCH: "Leave a list of pseudonyms, to be told when a signal about one of them arrives.",
         Operation.RELEASE: "Let a deposited signal go to the recipient who asked.",
         Operation.REGISTER: "Load a register of pseudonyms.",
     }

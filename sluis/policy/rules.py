@@ -25,11 +25,12 @@ class Operation(StrEnum):
 
     PUSH = "push"
     QUESTION = "question"
+    WATCH = "watch"
     RELEASE = "release"
     REGISTER = "register"
 
 
-# Only these carry sealed fields; a question and a register carry pseudonyms.
+# Only these carry sealed fields; a question, a watch list and a register carry pseudonyms.
 WITH_FIELDS = frozenset({Operation.PUSH, Operation.RELEASE})
 
 
@@ -171,7 +172,7 @@ class Rule(Entry):
             raise ValueError("a permit needs `obligations`")
         with_fields = self.operations <= WITH_FIELDS
         if not with_fields and self.operations & WITH_FIELDS:
-            raise ValueError("push and release do not go together with question or register in one rule")
+            raise ValueError("push and release do not go together with operations without fields in one rule")
         if with_fields != bool(self.fields):
             raise ValueError("`fields` are needed for push and release, and for nothing else")
 

@@ -44,6 +44,7 @@ ARROW = same(" -> ")
 OPERATIONS = {
     "push": Text("toezenden", "push"),
     "question": Text("vragen", "question"),
+    "watch": Text("attenderen", "watch"),
     "release": Text("vrijgeven", "release"),
     "register": Text("register laden", "register"),
 }
