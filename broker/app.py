@@ -8,6 +8,8 @@ from datetime import datetime
 from broker.admission import Directory
 from broker.committer import Committer
 from broker.exchange import Desk, Exchange
+from broker.followup.delivery import FollowUpMailbox
+from broker.followup.life import FollowUps
 from broker.mailbox.delivery import Doorbell, Mailbox
 from broker.match.question import Matching
 from broker.match.watch import Watching
@@ -29,6 +31,8 @@ class Broker:
     matching: Matching
     mailbox: Mailbox
     registers: Registers
+    follow_ups: FollowUps
+    follow_up_mailbox: FollowUpMailbox
     doorbell: Doorbell
 
 
@@ -57,5 +61,7 @@ def make_broker(
         matching=Matching(desk),
         mailbox=Mailbox(desk, store, doorbell, stopping),
         registers=Registers(desk, store),
+        follow_ups=FollowUps(desk),
+        follow_up_mailbox=FollowUpMailbox(desk, store, doorbell, stopping),
         doorbell=doorbell,
     )

@@ -6,14 +6,15 @@
 Each piece of work says what it `needs` to read, so that a batch reads once, and then settles: it decides
 and writes through a `Step`. Nobody is answered before the commit returned. A work that raises a SluisError
 before it wrote anything fails alone; any other exception undoes the batch, and its members are tried one
-by one, so that one bad message never takes its neighbours with it.
+by one, so that one bad message never takes its neighbours with it. A work that must see what earlier ones wrote
+(`Needs.alone`) has a transaction of its own.
 """
 
 import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -115,8 +116,9 @@ class Committer:
                 time.sleep(self._linger)
             tickets, last = self._drain(first)
             crowd = len(tickets) > 1
-            self._commit(tickets)
-            self._answer(tickets)
+            for together in _together(tickets):
+                self._commit(together)
+                self._answer(together)
             if last:
                 return
 
@@ -182,3 +184,18 @@ class Committer:
                 wake |= ticket.wake
         if wake:
             self._on_commit(wake)
+
+
+def _together(tickets: Sequence[_Ticket[Any]]) -> Iterator[list[_Ticket[Any]]]:
+    """Split a batch, in its order, where a work must be alone in its transaction."""
+    batch: list[_Ticket[Any]] = []
+    for ticket in tickets:
+        if ticket.work.needs().alone:
+            if batch:
+                yield batch
+            yield [ticket]
+            batch = []
+        else:
+            batch.append(ticket)
+    if batch:
+        yield batch

@@ -15,15 +15,17 @@ the transaction. Nothing here sees an identifier or a value: a pseudonym, names 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from broker.admission import Admitted, Directory, admit
 from broker.committer import Committer
 from broker.decide.model import Request
 from broker.facts import FactProver, Subject
+from broker.followup.duties import owe_after_release, severity_of
 from broker.messages import decision_message
 from broker.policy.active import ActivePolicy
 from broker.ruling import Ruling, rule_on
@@ -96,24 +98,29 @@ class Exchange:
         """
         sender = await self._desk.directory.admit(caller)
         envelope = envelope_from_wire(request.envelope)
-        self._check(sender, envelope)
+        check_offer(sender, envelope, self._desk.clock())
         verify(envelope, sender.card.signing_key)
         push = _Push(self._desk, self._watchers, sender, request.idempotency_key, envelope, request.strict)
         return await self._desk.committer.submit(push)
 
-    def _check(self, sender: Admitted, envelope: Envelope) -> None:
-        header = envelope.header
-        if header.sender != sender.oin:
-            raise NotPermitted("not-your-identity")
-        if not all(isinstance(item, KeptField) for item in envelope.fields):
-            raise InvalidInput("malformed-request", "only the broker withholds fields", where="fields")
-        now_ms = int(self._desk.clock().timestamp() * 1000)
-        if not now_ms - MAX_AGE_MS <= header.created_at_ms <= now_ms + MAX_AHEAD_MS:
-            raise InvalidInput("clock-skew", where="created_at")
-        if header.expires_at_ms <= now_ms:
-            raise InvalidInput("signal-expired", where="expires_at")
-        if header.expires_at_ms > now_ms + MAX_LIFE_MS:
-            raise InvalidInput("clock-skew", "the expiry lies more than six years ahead", where="expires_at")
+
+def check_offer(sender: Admitted, envelope: Envelope, now: datetime) -> None:
+    """Step 2 without the signature: the sender's own, whole, and of this time.
+
+    Raises NotPermitted `not-your-identity`, InvalidInput `malformed-request`, `clock-skew`, `signal-expired`.
+    """
+    header = envelope.header
+    if header.sender != sender.oin:
+        raise NotPermitted("not-your-identity")
+    if not all(isinstance(item, KeptField) for item in envelope.fields):
+        raise InvalidInput("malformed-request", "only the broker withholds fields", where="fields")
+    now_ms = int(now.timestamp() * 1000)
+    if not now_ms - MAX_AGE_MS <= header.created_at_ms <= now_ms + MAX_AHEAD_MS:
+        raise InvalidInput("clock-skew", where="created_at")
+    if header.expires_at_ms <= now_ms:
+        raise InvalidInput("signal-expired", where="expires_at")
+    if header.expires_at_ms > now_ms + MAX_LIFE_MS:
+        raise InvalidInput("clock-skew", "the expiry lies more than six years ahead", where="expires_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,7 @@ class _Push:
             answers=frozenset({(self.sender.oin, self.key)}),
             signals=frozenset({header.signal_id.bytes}),
             registers=self.desk.prover.needs(subject_of(header)) | self._watched(),
+            previous=frozenset({header.previous.bytes} if header.previous else ()),
         )
 
     def _watched(self) -> frozenset[RegisterKey]:
@@ -148,9 +156,10 @@ class _Push:
             return answer
         if step.signal_exists(self.envelope.header.signal_id.bytes):
             raise Conflict("signal-exists")
+        origin = passed_on_from(step, self.envelope.header)
 
         ruling = rule_on(step, self._request(step), self.desk.bundle)
-        return self._log_and_keep(step, ruling, self._withheld(ruling))
+        return self._log_and_keep(step, ruling, self._withheld(ruling), origin)
 
     def _request(self, step: Step) -> Request:
         header = self.envelope.header
@@ -182,7 +191,7 @@ class _Push:
         )
 
     def _log_and_keep(
-        self, step: Step, ruling: Ruling, withheld: tuple[WithheldField, ...]
+        self, step: Step, ruling: Ruling, withheld: tuple[WithheldField, ...], origin: UUID | None
     ) -> exchange_pb2.PushResponse:
         header = self.envelope.header
         logged = ruling.log(
@@ -192,6 +201,7 @@ class _Push:
                 "exchange": str(header.signal_id),
                 "delivery": header.delivery.value,
                 "outcome": header.delivery.value if ruling.permitted else "refused",
+                **({"passed_on_from": str(origin)} if origin else {}),
             },
             bound=(header.pseudonym, self.envelope.root()),
         )
@@ -201,7 +211,8 @@ class _Push:
             entry=logged.entry,
         )
         if ruling.permitted:
-            self._keep(step, logged.index, withheld)
+            self._keep(step, logged.index, withheld, origin)
+            self._owe(step, logged.index, ruling.decision.obligations)
         step.remember(
             FirstAnswer(
                 oin=self.sender.oin,
@@ -213,7 +224,7 @@ class _Push:
         )
         return answer
 
-    def _keep(self, step: Step, index: int, withheld: tuple[WithheldField, ...]) -> None:
+    def _keep(self, step: Step, index: int, withheld: tuple[WithheldField, ...], origin: UUID | None) -> None:
         header = self.envelope.header
         minimised = withhold(self.envelope, [item.index for item in withheld])
         redaction = self.desk.signer.redaction(self.envelope, withheld)
@@ -231,6 +242,8 @@ class _Push:
             expires_at_ms=header.expires_at_ms,
             envelope=envelope_to_wire(minimised).SerializeToString(),
             redaction=redaction.SerializeToString(),
+            previous=origin.bytes if origin else None,
+            severity=severity_of(header.claims),
         )
         step.keep(signal)
         if header.delivery is DeliveryMode.MAILBOX:
@@ -239,6 +252,20 @@ class _Push:
             )
         else:
             self.watchers.tell(step, signal, header)
+
+    def _owe(self, step: Step, index: int, obligations: Mapping[str, str]) -> None:
+        header = self.envelope.header
+        if header.delivery is DeliveryMode.MAILBOX:
+            owe_after_release(
+                step,
+                index,
+                sender=header.sender,
+                recipient=header.recipient,
+                signal_id=header.signal_id.bytes,
+                severity=severity_of(header.claims),
+                obligations=obligations,
+                bundle=self.desk.bundle,
+            )
 
     def _digest(self) -> bytes:
         envelope = self.envelope
@@ -254,6 +281,21 @@ def subject_of(header: Header) -> Subject:
         epoch=header.epoch,
         pseudonym=header.pseudonym,
     )
+
+
+def passed_on_from(step: Step, header: Header) -> UUID | None:
+    """The signal that its recipient now passes on, as far as this broker knows; it was in the needs.
+
+    Raises Conflict `signal-withdrawn` for one that was taken back: a recall would not reach the new recipient.
+    """
+    if header.previous is None:
+        return None
+    origin = step.origin(header.previous.bytes)
+    if origin is None or origin.recipient != header.sender:
+        return None
+    if origin.withdrawn:
+        raise Conflict("signal-withdrawn")
+    return header.previous
 
 
 def kept_fields(envelope: Envelope) -> tuple[tuple[str, str], ...]:

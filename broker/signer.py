@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The broker's own promises: receipts for log entries, and statements of what it withheld."""
+"""The broker's own promises: receipts for log entries, what it withheld, and that a copy is to be destroyed."""
 
 from collections.abc import Sequence
 
 from sluis.envelope import Envelope
+from sluis.followup import FollowUp, SignedFollowUp
 from sluis.merkle import Hash
 from sluis.receipt import Receipt, RedactionReceipt, WithheldField
 from sluis.signing import SigningKey
@@ -31,3 +32,7 @@ class ReceiptSigner:
         if not withheld:
             return envelope_pb2.RedactionReceipt()
         return redaction_to_wire(RedactionReceipt.sign(self._key, envelope, withheld))
+
+    def follow_up(self, statement: FollowUp) -> SignedFollowUp:
+        """Sign the broker's own follow-up, `destroy`."""
+        return SignedFollowUp.sign(self._key, statement)

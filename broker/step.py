@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from broker.storage.finding_port import FindingRow
+from broker.storage.follow_up_port import Duty, FollowUpDelivery, FollowUpRow, Origin
 from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, Period, StoredSignal, Transaction
 from sluis.canonical import canonical_json
 from sluis.errors import Unavailable
@@ -41,13 +42,15 @@ class RegisterKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What a work reads."""
+    """What a work reads; one that must see all that came before it is `alone` in its transaction."""
 
     parties: frozenset[str] = frozenset()
     answers: frozenset[tuple[str, str]] = frozenset()
     signals: frozenset[bytes] = frozenset()
     registers: frozenset[RegisterKey] = frozenset()
     deliveries: frozenset[int] = frozenset()
+    previous: frozenset[bytes] = frozenset()
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,7 @@ class Step:
         self._parties = dict(tx.parties(_union(need.parties for need in needs)))
         self._answers = tx.first_answers(_union(need.answers for need in needs))
         self._signals = tx.known_signals(_union(need.signals for need in needs))
+        self._origins = tx.origins(_union(need.previous for need in needs))
         self._deliveries = tx.deliveries(_union(need.deliveries for need in needs))
         self._periods: dict[RegisterKey, Sequence[Period]] = {}
         self._owners: dict[tuple[str, str, str, str], frozenset[str]] = {}
@@ -128,6 +132,10 @@ class Step:
     def signal_exists(self, signal_id: bytes) -> bool:
         """Whether a signal with this id was accepted before."""
         return signal_id in self._signals or signal_id in self._new.signals
+
+    def origin(self, signal_id: bytes) -> Origin | None:
+        """For whom an earlier signal was that was in the needs, if it is known here."""
+        return self._origins.get(signal_id)
 
     def role(self, oin: str) -> str:
         """The role of a participant; empty when it is unknown."""
@@ -205,6 +213,37 @@ class Step:
         self.wrote = True
         self._wake.add(row.recipient)
         self.tx.add_delivery(row)
+
+    def follow_up(self, row: FollowUpRow) -> None:
+        """Keep a follow-up."""
+        self.wrote = True
+        self.tx.add_follow_up(row)
+
+    def deliver_follow_up(self, row: FollowUpDelivery) -> None:
+        """Let a follow-up wait for a party."""
+        self.wrote = True
+        self._wake.add(row.recipient)
+        self.tx.add_follow_up_delivery(row)
+
+    def acknowledge_follow_up(self, log_index: int, acknowledged_index: int) -> None:
+        """Mark a delivery of a follow-up as acknowledged."""
+        self.wrote = True
+        self.tx.acknowledge_follow_up(log_index, acknowledged_index)
+
+    def withdraw(self, signal_id: bytes, log_index: int, envelope: bytes) -> None:
+        """Let a signal go out no more, and keep no more of it than this envelope."""
+        self.wrote = True
+        self.tx.withdraw(signal_id, log_index, envelope)
+
+    def owe(self, duty: Duty) -> None:
+        """Note what a party owes another."""
+        self.wrote = True
+        self.tx.add_duty(duty)
+
+    def done(self, duty: Duty, log_index: int) -> None:
+        """Note that a duty was done, by an entry of this transaction."""
+        self.wrote = True
+        self.tx.finish_duty(duty, log_index)
 
     def acknowledge(self, log_index: int, acknowledged_index: int) -> None:
         """Mark a delivery as acknowledged."""

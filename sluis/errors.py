@@ -106,6 +106,17 @@ CODES: dict[str, CodeText] = {
     "unknown-epoch": CodeText(*_INVALID, "the epoch is not live", "het tijdvak is niet geldig"),
     "signal-expired": CodeText(*_INVALID, "the signal is past its expiry", "het signaal is verlopen"),
     "clock-skew": CodeText(*_INVALID, "the time in the signal lies too far from now", "de tijd in het signaal ligt te ver van nu"),
+    # follow-ups
+    "unknown-code": CodeText(*_INVALID, "the catalogue has no such code for this follow-up, or one that is due is missing", "de catalogus kent deze code niet voor dit vervolgbericht, of een verplichte code ontbreekt"),
+    "not-the-sender": CodeText(*_FORBIDDEN, "the caller did not send this signal", "de vrager heeft dit signaal niet verstuurd"),
+    "not-a-holder": CodeText(*_FORBIDDEN, "the caller never received this signal", "de vrager heeft dit signaal nooit ontvangen"),
+    "not-asked": CodeText(*_MISSING, "this question was never asked about this signal", "deze vraag is over dit signaal nooit gesteld"),
+    "not-demanded": CodeText(*_MISSING, "this was never asked of the caller about this signal", "dit is de vrager over dit signaal nooit gevraagd"),
+    "follow-up-exists": CodeText(*_CONFLICT, "a follow-up with this id exists", "er is al een vervolgbericht met dit kenmerk"),
+    "already-done": CodeText(*_CONFLICT, "this was done before, and the first time counts", "dit is al eerder gedaan; de eerste keer telt"),
+    "contradicts-earlier": CodeText(*_CONFLICT, "it contradicts what the sender said of this signal before", "dit spreekt tegen wat de afzender eerder over dit signaal heeft gezegd"),
+    "signal-withdrawn": CodeText(*_STATE, "its sender took this signal back, so it is not passed on", "de afzender heeft dit signaal teruggenomen; het wordt niet doorgegeven"),
+    "not-a-correction": CodeText(*_INVALID, "the new signal differs from the first in more than its content", "het nieuwe signaal verschilt in meer dan de inhoud van het eerste"),
     # authenticity
     "no-certificate": CodeText(*_UNAUTHENTIC, "no client certificate with an OIN was shown", "er is geen certificaat met OIN getoond"),
     "certificate-expired": CodeText(*_UNAUTHENTIC, "the certificate is outside its validity period", "het certificaat is niet (meer) geldig"),

@@ -63,9 +63,9 @@ class Header:
     _encoded: bytes = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        _check_uuid7(self.signal_id)
+        check_uuid7(self.signal_id)
         if self.previous is not None:
-            _check_uuid7(self.previous)
+            check_uuid7(self.previous)
         for oin in (self.sender, self.recipient):
             if not isinstance(oin, Oin):
                 raise InvalidInput("malformed-request", "sender and recipient are OINs")
@@ -158,9 +158,10 @@ def parse_oin(text: str) -> Oin:
     return oin
 
 
-def _check_uuid7(value: UUID) -> None:
+def check_uuid7(value: UUID) -> None:
+    """Insist on version 7 (RFC 9562 5.7). Raises InvalidInput `malformed-request`."""
     if value.version != 7:
-        raise InvalidInput("malformed-request", "a signal id is a UUID version 7")
+        raise InvalidInput("malformed-request", "an id is a UUID version 7")
 
 
 def _check_claims(claims: Mapping[str, str]) -> None:

@@ -44,6 +44,7 @@ from sluis.signing import SigningKey
 from sluis.v1 import exchange_pb2, register_pb2
 from sluis.wire import envelope_to_wire
 from tests.actors import START, Actor, Cast, authority, cast
+from tests.follow_up_world import FollowUpWorld
 
 AGREEMENT, KIND, PURPOSE, EPOCH = "waadi-14b", "FINE_IMPOSED", "CERTIFICAATBEOORDELING", "2026"
 REGISTER, REGISTER_KIND = "certificates", "CERTIFICATE_STATUS"
@@ -95,7 +96,7 @@ class MovingClock:
 
 
 @dataclass(slots=True, kw_only=True)
-class World:
+class World(FollowUpWorld):
     """One broker with its database, and the parties."""
 
     folder: Path

@@ -16,6 +16,7 @@ from broker.admission import Admitted, admit
 from broker.decide.model import Decision, Request
 from broker.exchange import Desk, first_answer, kept_fields
 from broker.facts import Subject
+from broker.followup.duties import owe_after_release
 from broker.messages import decision_message
 from broker.ruling import Ruling, rule_on
 from broker.step import Logged, Needs, Step
@@ -141,15 +142,8 @@ class _Question:
     ) -> exchange_pb2.MatchAnswer:
         hits = []
         for release in releases:
-            index = log_release(step, release.signal, release.verdict)
+            index = hand_over(self.desk, step, release.signal, release.verdict)
             if release.verdict.ruling.permitted:
-                step.deliver(
-                    Delivery(
-                        log_index=index,
-                        recipient=release.signal.recipient,
-                        signal_id=release.signal.signal_id,
-                    )
-                )
                 delivery = exchange_pb2.Delivery(log_index=index)
                 hits.append(exchange_pb2.MatchHit(position=release.position, delivery=delivery))
         answer = exchange_pb2.MatchAnswer(
@@ -216,8 +210,11 @@ def decide_release(desk: Desk, step: Step, signal: StoredSignal, purpose: str) -
     return Verdict(envelope=envelope, ruling=rule_on(step, request, desk.bundle))
 
 
-def log_release(step: Step, signal: StoredSignal, verdict: Verdict) -> int:
-    """Log a release, or the refusal of one, behind the push that deposited the signal."""
+def hand_over(desk: Desk, step: Step, signal: StoredSignal, verdict: Verdict) -> int:
+    """Log a release behind the push that deposited the signal, and put it into the mailbox; or log its refusal.
+
+    Returns the log index of either.
+    """
     logged = verdict.ruling.log(
         step,
         "signal.release",
@@ -228,4 +225,16 @@ def log_release(step: Step, signal: StoredSignal, verdict: Verdict) -> int:
         },
         bound=(signal.pseudonym, verdict.envelope.root()),
     )
+    if verdict.ruling.permitted:
+        step.deliver(Delivery(log_index=logged.index, recipient=signal.recipient, signal_id=signal.signal_id))
+        owe_after_release(
+            step,
+            logged.index,
+            sender=signal.sender,
+            recipient=signal.recipient,
+            signal_id=signal.signal_id,
+            severity=signal.severity,
+            obligations=verdict.ruling.decision.obligations,
+            bundle=desk.bundle,
+        )
     return logged.index

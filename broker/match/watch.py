@@ -12,10 +12,10 @@ from uuid import UUID
 
 from broker.decide.model import Request
 from broker.exchange import Desk, subject_of
-from broker.match.question import decide_release, log_release
+from broker.match.question import decide_release, hand_over
 from broker.ruling import rule_on
 from broker.step import RegisterKey, Step
-from broker.storage.port import Delivery, StoredSignal
+from broker.storage.port import StoredSignal
 from sluis.header import Header
 from sluis.policy.rules import Operation
 from sluis.register_snapshot import watch_list_name
@@ -42,9 +42,7 @@ class Watching:
         if not self._may_watch(step, signal, header):
             return
         verdict = decide_release(self._desk, step, signal, header.purpose)
-        index = log_release(step, signal, verdict)
-        if verdict.ruling.permitted:
-            step.deliver(Delivery(log_index=index, recipient=signal.recipient, signal_id=signal.signal_id))
+        hand_over(self._desk, step, signal, verdict)
 
     def _may_watch(self, step: Step, signal: StoredSignal, header: Header) -> bool:
         watcher = self._desk.directory.party_of(step, header.recipient)

@@ -17,7 +17,7 @@ from broker.decide.engine import decide
 from broker.decide.inputs import commit_inputs, read_inputs
 from broker.decide.model import Decision, Request
 from broker.messages import BESIDE_THE_RULES
-from broker.storage.port import Decided
+from broker.storage.log_port import Decided
 from sluis.errors import InvalidInput, NotAuthentic
 from sluis.policy.bundle import Bundle
 

@@ -21,6 +21,7 @@ _REPEATED = {
     "domain_key": "key-exists",
     "register_snapshot": "wrong-state",
     "policy_statement": "already-signed",
+    "follow_up": "follow-up-exists",
     "finding": "wrong-state",
     "finding_draw": "wrong-state",
 }

@@ -16,10 +16,12 @@ from typing import Protocol
 
 from broker.storage.console_port import ConsoleRead, ConsoleStore
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
+from broker.storage.follow_up_port import FollowUpStore, FollowUpTransaction
+from broker.storage.log_port import Decided, Head, KeptCheckpoint
 from broker.storage.projected import ExchangeIndex
 from broker.storage.proposal_port import PolicyProposal, ProposalStore, SignedStatement
 from broker.storage.subject_port import SubjectStore
-from sluis.merkle import CompactRange, Hash
+from sluis.merkle import Hash
 
 
 class PartyStatus(StrEnum):
@@ -76,6 +78,9 @@ class StoredSignal:
     expires_at_ms: int
     envelope: bytes
     redaction: bytes
+    previous: bytes | None = None  # the signal that this one was passed on from
+    severity: int | None = None
+    retain_until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,34 +194,7 @@ class Counter:
     day: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """An entry with the salt of its commitments and what was decided on, as long as those are kept."""
-
-    log_index: int
-    entry: bytes
-    salt: bytes
-    inputs: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """The log's head: the tree so far and the time of its newest entry."""
-
-    tree: CompactRange
-    last_time_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptCheckpoint:
-    """A checkpoint as kept: the signed note, and when it was signed (Unix milliseconds)."""
-
-    size: int
-    note: str
-    signed_at_ms: int
-
-
-class Transaction(Protocol):
+class Transaction(FollowUpTransaction, Protocol):
     """One serial step. Reads see the committed state, not this transaction's own writes."""
 
     @property
@@ -394,6 +372,11 @@ class Store(Protocol):
     @property
     def findings(self) -> FindingStore:
         """What officers look at."""
+        ...
+
+    @property
+    def follow_ups(self) -> FollowUpStore:
+        """What was said of signals since, and who still has to do what."""
         ...
 
     @property

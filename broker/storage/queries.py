@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from broker.storage.bulk import is_postgres
 from broker.storage.faults import storage_errors
-from broker.storage.finding_tables import METADATA
+from broker.storage.follow_up_tables import METADATA
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 
 MAX_INTEGER = (1 << 63) - 1
@@ -102,12 +102,13 @@ class ExchangeQueries:
         self.first_answers: Rows = select(*(answer[name] for name in FIRST_ANSWER_COLUMNS)).where(
             *_equal("first_answer", "oin"), among(answer.key)
         )
+        still_kept = (signal.withdrawn_index.is_(None), signal.destroyed_index.is_(None))
         self.known_signals: Rows = select(signal.signal_id).where(among(signal.signal_id))
         self.deposits: Rows = (
             select(*(signal[name] for name in SIGNAL_COLUMNS))
             .where(*_equal("signal", "recipient", "agreement", "kind", "epoch"), among(signal.pseudonym))
             # Word for word the index's condition: a bound parameter would hide it from the planner.
-            .where(text("signal.delivery = 'on_match'"), signal.expires_at_ms > bindparam("now"))
+            .where(text("signal.delivery = 'on_match'"), signal.expires_at_ms > bindparam("now"), *still_kept)
         )
         self.deliveries: Rows = select(*(delivery[name] for name in DELIVERY_COLUMNS)).where(
             among(delivery.log_index)
@@ -117,6 +118,7 @@ class ExchangeQueries:
             .join_from(TABLES["delivery"], TABLES["signal"], delivery.signal_id == signal.signal_id)
             .join(TABLES["log_entry"], entry.log_index == delivery.log_index)
         )
+        views = views.where(*still_kept)
         self.views_at: Rows = views.where(among(delivery.log_index))
         self.mailbox: Rows = (
             views.where(*_equal("delivery", "recipient"), delivery.log_index > bindparam("after"))

@@ -18,15 +18,15 @@ from broker.storage.engines import Engines, lend, session
 from broker.storage.exchange_index import SqlExchangeIndex
 from broker.storage.finding_port import FindingStore
 from broker.storage.finding_rows import FindingRows
+from broker.storage.follow_up_port import FollowUpStore
+from broker.storage.follow_up_rows import FollowUpRows
 from broker.storage.leader import AdvisoryLeader, Leader, LeaseLeader
+from broker.storage.log_port import Decided, Head, KeptCheckpoint
 from broker.storage.port import (
     Activation,
     ActiveSnapshot,
-    Decided,
     DeliveryView,
     DomainKeyRow,
-    Head,
-    KeptCheckpoint,
     LogRow,
     Officer,
     PartyRow,
@@ -61,6 +61,7 @@ class SqlStore:
         self.proposals: ProposalStore = ProposalRows(engines)
         self.subjects: SubjectStore = SubjectRows(engines)
         self.findings: FindingStore = FindingRows(engines)
+        self.follow_ups: FollowUpStore = FollowUpRows(engines)
         self._leader: Leader = (
             AdvisoryLeader(engines.single)
             if is_postgres(engines.dialect)

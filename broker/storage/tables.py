@@ -8,9 +8,9 @@
     policy_bundle, policy_activation                the rules that decided, and since when
     policy_proposal, policy_statement               rules that an officer proposes, and what officers signed
     counter                                         how many subjects passed on a day
-    console_session, console_link, console_read     officers in the console, and where their reading is logged
-    console_view                                    choices that an officer keeps under a name
+    console_*                                       officers in the console (console_tables.py)
     finding, finding_draw                           what officers look at (finding_tables.py)
+    follow_up, follow_up_delivery, duty             a signal's life after its exchange (follow_up_tables.py)
     lease                                           who does a task, on an engine without advisory locks
     projection, exchange_*                          what the console reads; follows from the log alone
 
@@ -105,6 +105,12 @@ class SignalTable(BrokerTable, table=True):
             postgresql_where=text("delivery = 'on_match'"),
         ),
         Index("signal_expires_at_ms_idx", "expires_at_ms"),
+        Index(
+            "signal_previous_idx",
+            "previous",
+            sqlite_where=text("previous IS NOT NULL"),
+            postgresql_where=text("previous IS NOT NULL"),
+        ),
     )
     signal_id: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
     pushed_index: int = Field(sa_column=Column(BIG, ForeignKey("log_entry.log_index"), nullable=False))
@@ -119,6 +125,11 @@ class SignalTable(BrokerTable, table=True):
     expires_at_ms: int = Field(sa_column=Column(BIG, nullable=False))
     envelope: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     redaction: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    previous: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    severity: int | None = Field(default=None, sa_column=Column(Integer))
+    retain_until_ms: int | None = Field(default=None, sa_column=Column(BIG))
+    withdrawn_index: int | None = Field(default=None, sa_column=Column(BIG))
+    destroyed_index: int | None = Field(default=None, sa_column=Column(BIG))
 
 
 class DeliveryTable(BrokerTable, table=True):
@@ -277,52 +288,6 @@ class CounterTable(BrokerTable, table=True):
     recipient: str = Field(sa_column=Column(Text, primary_key=True))
     day: str = Field(sa_column=Column(Text, primary_key=True))
     passed: int = Field(sa_column=Column(BIG, nullable=False))
-
-
-class ConsoleSessionTable(BrokerTable, table=True):
-    """An officer who is signed in to the console; of the token only its hash."""
-
-    __tablename__: ClassVar[str] = "console_session"
-    __table_args__ = (Index("console_session_expires_at_ms_idx", "expires_at_ms"),)
-    token_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
-    reference: str = Field(sa_column=Column(Text, nullable=False))
-    organisation: str = Field(sa_column=Column(Text, nullable=False))
-    role: str = Field(sa_column=Column(Text, nullable=False))
-    seen_at_ms: int = Field(sa_column=Column(BIG, nullable=False))
-    expires_at_ms: int = Field(sa_column=Column(BIG, nullable=False))
-
-
-class ConsoleLinkTable(BrokerTable, table=True):
-    """A token that works once: a link to sign in, or a sign-in elsewhere that is under way."""
-
-    __tablename__: ClassVar[str] = "console_link"
-    __table_args__ = (Index("console_link_expires_at_ms_idx", "expires_at_ms"),)
-    token_hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
-    purpose: str = Field(sa_column=Column(Text, nullable=False))
-    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    expires_at_ms: int = Field(sa_column=Column(BIG, nullable=False))
-
-
-class ConsoleReadTable(BrokerTable, table=True):
-    """Which entry tells of an officer's reading; made in the entry's transaction."""
-
-    __tablename__: ClassVar[str] = "console_read"
-    __table_args__ = (Index("console_read_organisation_log_index_idx", "organisation", "log_index"),)
-    log_index: int = Field(
-        sa_column=Column(BIG, ForeignKey("log_entry.log_index"), primary_key=True, autoincrement=False)
-    )
-    organisation: str = Field(sa_column=Column(Text, nullable=False))
-    reference: str = Field(sa_column=Column(Text, nullable=False))
-
-
-class ConsoleViewTable(BrokerTable, table=True):
-    """A choice on the page of exchanges, kept by one officer."""
-
-    __tablename__: ClassVar[str] = "console_view"
-    organisation: str = Field(sa_column=Column(Text, primary_key=True))
-    reference: str = Field(sa_column=Column(Text, primary_key=True))
-    name: str = Field(sa_column=Column(Text, primary_key=True))
-    query: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class LeaseTable(BrokerTable, table=True):

@@ -17,13 +17,14 @@ from broker.storage.console_port import ConsoleRead
 from broker.storage.faults import storage_errors, translate
 from broker.storage.finding_port import DrawRow, FindingRow
 from broker.storage.finding_rows import known_subjects, read_draws, read_finding
+from broker.storage.follow_up_steps import FollowUpSteps
+from broker.storage.log_port import Head
 from broker.storage.port import (
     Activation,
     Counter,
     Delivery,
     DomainKeyRow,
     FirstAnswer,
-    Head,
     Officer,
     PartyRow,
     PartyStatus,
@@ -75,7 +76,7 @@ def party_row(row: Row[Any]) -> PartyRow:
     )
 
 
-class SqlTransaction:
+class SqlTransaction(FollowUpSteps):
     """The `Transaction` of the port. Made by `SqlStore.transaction`, used by one thread."""
 
     def __init__(self, connection: Connection, queries: Queries, writes: Writes, landed: Landed) -> None:
@@ -93,6 +94,7 @@ class SqlTransaction:
         self._first_answers: list[tuple[Any, ...]] = []
         self._salts: list[tuple[int, bytes, bytes]] = []
         self._acknowledged: list[tuple[int, int]] = []
+        self._duties: list[tuple[object, ...]] = []
         self._steps: list[Step] = []
 
     @property
@@ -378,6 +380,7 @@ class SqlTransaction:
         writes.salts(connection, self._salts)
         writes.first_answers(connection, self._first_answers)
         writes.acknowledgements(connection, self._acknowledged)
+        writes.duties(connection, self._duties)
         for step in self._steps:
             step.run(connection)
         if leaves:

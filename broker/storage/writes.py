@@ -12,6 +12,7 @@ from broker.storage.bulk import BulkAcknowledge, BulkInsert, is_postgres
 from broker.storage.console_port import ConsoleRead
 from broker.storage.faults import storage_errors
 from broker.storage.finding_port import DrawRow
+from broker.storage.follow_up_port import Duty
 from broker.storage.port import Activation, Counter, DomainKeyRow, Officer, PartyRow, Snapshot, Stop
 from broker.storage.proposal_port import PolicyProposal, SignedStatement
 from broker.storage.queries import DELIVERY_COLUMNS, FIRST_ANSWER_COLUMNS, SIGNAL_COLUMNS, TABLES
@@ -45,6 +46,7 @@ class Writes:
         self.deliveries = bulk("delivery", DELIVERY_COLUMNS)
         self.first_answers = bulk("first_answer", FIRST_ANSWER_COLUMNS)
         self.salts = bulk("entry_salt", ("log_index", "salt", "inputs"))
+        self.duties = bulk("duty", tuple(field.name for field in fields(Duty)))
         self.register_entries = bulk(
             "register_entry", ("snapshot_id", "pseudonym", "valid_from", "valid_until")
         )

@@ -31,6 +31,7 @@ from broker.storage.open import open_store
 from broker.wire.audit_service import AuditService
 from broker.wire.directory_service import DirectoryService
 from broker.wire.exchange_service import ExchangeService
+from broker.wire.followup_service import FollowUpService
 from broker.wire.policy_service import PolicyService
 from broker.wire.register_service import RegisterService
 from sluis import __version__
@@ -48,6 +49,8 @@ from sluis.v1 import (
     directory_pb2_grpc,
     exchange_pb2,
     exchange_pb2_grpc,
+    followup_pb2,
+    followup_pb2_grpc,
     policy_pb2,
     policy_pb2_grpc,
     register_pb2,
@@ -190,10 +193,13 @@ def _add_services(server: grpc.aio.Server, broker: Broker) -> None:
     register_pb2_grpc.add_RegisterServiceServicer_to_server(
         RegisterService(broker.registers, utc_now), server
     )
+    followup_pb2_grpc.add_FollowUpServiceServicer_to_server(
+        FollowUpService(broker.follow_ups, broker.follow_up_mailbox, utc_now), server
+    )
     directory_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryService(desk, store, utc_now), server)
     policy_pb2_grpc.add_PolicyServiceServicer_to_server(PolicyService(desk, store, utc_now), server)
     audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(desk, store, utc_now), server)
-    files = (exchange_pb2, register_pb2, directory_pb2, policy_pb2, audit_pb2)
+    files = (exchange_pb2, followup_pb2, register_pb2, directory_pb2, policy_pb2, audit_pb2)
     names = [service.full_name for file in files for service in file.DESCRIPTOR.services_by_name.values()]
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
 

@@ -2,7 +2,7 @@
 """The catalogue: every word that a rule or a request may use. What is not in it does not exist.
 
 One file for each sort of word in `policies/catalog/`: roles, fields, kinds, purposes, facts, claims, laws,
-reasons. A file `roles.yaml` holds one key `roles` with the words below it.
+reasons, follow_ups. A file `roles.yaml` holds one key `roles` with the words below it.
 """
 
 import re
@@ -16,6 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from sluis.errors import InvalidInput
 from sluis.policy.facts import FactSpec, RegisterFact, StatedFact
+from sluis.policy.follow_up_words import FollowUpWords, check_words
 from sluis.policy.laws import Law
 from sluis.policy.schema import (
     Code,
@@ -233,6 +234,10 @@ class _Reasons(Entry):
     reasons: dict[Code, Labelled]
 
 
+class _FollowUps(Entry):
+    follow_ups: FollowUpWords
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
     """All words, by sort."""
@@ -247,6 +252,7 @@ class Catalog:
     claims: Mapping[str, ClaimSpec]
     laws: Mapping[str, Law]
     reasons: Mapping[str, Labelled]
+    follow_ups: FollowUpWords
     assertions: Mapping[str, ClaimSpec | StatedFact]
 
     @property
@@ -266,6 +272,7 @@ SORTS = (
     "claims",
     "laws",
     "reasons",
+    "follow_ups",
 )
 
 
@@ -290,10 +297,12 @@ def read_catalog(documents: Mapping[str, Document]) -> Catalog:
         claims=claims,
         laws=read(documents["laws"], _Laws).laws,
         reasons=read(documents["reasons"], _Reasons).reasons,
+        follow_ups=read(documents["follow_ups"], _FollowUps).follow_ups,
         assertions={**claims, **stated},
     )
     for check in (_check_roles, _check_facts, _check_claims, _check_reasons, _check_laws):
         check(catalog, documents)
+    check_words(catalog.follow_ups, documents["follow_ups"])
     return catalog
 
 

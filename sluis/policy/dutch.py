@@ -30,6 +30,8 @@ OPERATION = {
         "Er gaan alleen pseudoniemen mee."
     ),
     Operation.REGISTER: "De afzender laadt een register. Er gaan alleen pseudoniemen en datums mee.",
+    Operation.ASK: "De ontvanger van een signaal stelt daarover een vraag aan de afzender. Er gaan alleen codes mee.",
+    Operation.ANSWER: "Wie een signaal stuurde, beantwoordt een vraag daarover. Er gaan alleen codes mee.",
 }
 
 CATEGORY = {

@@ -198,6 +198,8 @@ def odrl_profile() -> Json:
         Operation.WATCH: "Leave a list of pseudonyms, to be told when a signal about one of them arrives.",
         Operation.RELEASE: "Let a deposited signal go to the recipient who asked.",
         Operation.REGISTER: "Load a register of pseudonyms.",
+        Operation.ASK: "Ask the sender of a signal a question about it, in codes.",
+        Operation.ANSWER: "Answer a question about a signal, in codes.",
     }
     described = [
         {"uid": term(operation.value), "type": "Action", "odrl:includedIn": iri("odrl:use")}
