@@ -7,7 +7,7 @@
     4 prove      facts come from registers at this moment, never from the sender
     5 decide     a pure function of request, facts, rules and time; no rule, no exchange
     6 minimise   only the released fields stay in the envelope; of the others a hash remains
-    7 log, keep  one transaction: log entry, mailbox or deposit, first answer; then the receipt
+    7 log, keep  one transaction: log entry, mailbox or deposit with its end date, first answer; then the receipt
     8 tell       a recipient that watches for the subject of a deposit gets it at once (match/watch.py)
 
 Steps 1 and 2 are repeated where they must hold at the moment of writing. Steps 3 to 8 run in `settle`, inside
@@ -28,10 +28,12 @@ from broker.facts import FactProver, Subject
 from broker.followup.duties import owe_after_release, severity_of
 from broker.messages import decision_message
 from broker.policy.active import ActivePolicy
+from broker.retention.terms import Term, link_of, signal_term
 from broker.ruling import Ruling, rule_on
 from broker.signer import ReceiptSigner
 from broker.step import Needs, RegisterKey, Step
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
+from broker.storage.retention_port import FOLLOWS
 from sluis.encoding import lp
 from sluis.envelope import Envelope, KeptField, verify, withhold
 from sluis.errors import Conflict, InvalidInput, NotPermitted
@@ -204,6 +206,7 @@ class _Push:
                 **({"passed_on_from": str(origin)} if origin else {}),
             },
             bound=(header.pseudonym, self.envelope.root()),
+            link=FOLLOWS if ruling.permitted else link_of(ruling.decision, step.now_ms, header.expires_at_ms),
         )
         answer = exchange_pb2.PushResponse(
             decision=decision_message(ruling.decision),
@@ -211,7 +214,8 @@ class _Push:
             entry=logged.entry,
         )
         if ruling.permitted:
-            self._keep(step, logged.index, withheld, origin)
+            term = signal_term(ruling.decision, ruling.bundle, step.now_ms, header.expires_at_ms)
+            self._keep(step, logged.index, withheld, origin, term)
             self._owe(step, logged.index, ruling.decision.obligations)
         step.remember(
             FirstAnswer(
@@ -224,7 +228,14 @@ class _Push:
         )
         return answer
 
-    def _keep(self, step: Step, index: int, withheld: tuple[WithheldField, ...], origin: UUID | None) -> None:
+    def _keep(
+        self,
+        step: Step,
+        index: int,
+        withheld: tuple[WithheldField, ...],
+        origin: UUID | None,
+        term: Term,
+    ) -> None:
         header = self.envelope.header
         minimised = withhold(self.envelope, [item.index for item in withheld])
         redaction = self.desk.signer.redaction(self.envelope, withheld)
@@ -242,6 +253,10 @@ class _Push:
             expires_at_ms=header.expires_at_ms,
             envelope=envelope_to_wire(minimised).SerializeToString(),
             redaction=redaction.SerializeToString(),
+            retain_until_ms=term.until_ms,
+            term_until_ms=term.until_ms,
+            term=term.text,
+            after_loss=term.after_loss,
             previous=origin.bytes if origin else None,
             severity=severity_of(header.claims),
         )

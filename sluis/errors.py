@@ -155,6 +155,7 @@ CODES: dict[str, CodeText] = {
     "already-signed": CodeText(*_CONFLICT, "this officer signed already; another officer is due", "deze functionaris heeft al getekend; een andere functionaris is nodig"),
     "approvals-missing": CodeText(*_STATE, "the change lacks the signature of an officer", "de wijziging mist de handtekening van een functionaris"),
     "clock-behind-log": CodeText(*_BUSY, "the broker's clock is behind its own log", "de klok van de broker loopt achter op het logboek"),
+    "clock-leapt": CodeText(*_STATE, "the broker's clock leapt ahead; nothing is destroyed until an operator confirms it", "de klok van de broker sprong vooruit; er wordt niets vernietigd tot een beheerder haar bevestigt"),
     "storage-unavailable": CodeText(*_BUSY, "the database does not answer; nothing was done", "de database antwoordt niet; er is niets gedaan"),
     "peer-unavailable": CodeText(*_BUSY, "the other side does not answer", "de andere kant antwoordt niet"),
     "overloaded": CodeText(*_BUSY, "too much work is waiting; try again later", "er wacht te veel werk; probeer het later"),

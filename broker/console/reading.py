@@ -23,6 +23,7 @@ from broker.console.reading_findings import Oversight
 from broker.console.reading_policy import PolicyReader
 from broker.console.reading_record import Record
 from broker.console.reading_register import Register
+from broker.console.reading_retention import RetentionReader
 from broker.console.saved_views import SavedViews
 from broker.record import UNKNOWN
 from broker.step import Needs, Step
@@ -108,6 +109,11 @@ class Reader:
     def exchanges(self) -> Exchanges:
         """The index of exchanges, in her sight."""
         return Exchanges(self._store, self.sight)
+
+    @property
+    def retention(self) -> RetentionReader:
+        """Until when data are kept, and what was destroyed. Raises NotPermitted `not-your-role` for an operator."""
+        return RetentionReader(self._store, self.sight)
 
     @property
     def saved_views(self) -> SavedViews:

@@ -205,15 +205,20 @@ class _Words:
         return said
 
     def _period(self, period: str) -> str:
-        if self._is_dutch:
-            return dutch.period(period)
-        match = _PERIOD.fullmatch(period)
-        if match is None:
-            return period
-        return f"{match[1]} {_UNITS[match[2]][match[1] != '1']}"
+        return period_words(self._language, period)
 
     def _t(self, key: str, **names: object) -> str:
         return text_of(self._language, key, **names)
+
+
+def period_words(language: Language, period: str) -> str:
+    """A period such as `P6M` in words."""
+    match = _PERIOD.fullmatch(period)
+    if match is None:
+        return period
+    if language is Language.DUTCH:
+        return dutch.period(period)
+    return f"{match[1]} {_UNITS[match[2]][match[1] != '1']}"
 
 
 def _article(citation: str, basis: LegalBasis | None) -> Article:

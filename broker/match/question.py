@@ -18,13 +18,16 @@ from broker.exchange import Desk, first_answer, kept_fields
 from broker.facts import Subject
 from broker.followup.duties import owe_after_release
 from broker.messages import decision_message
+from broker.retention.terms import signal_term
 from broker.ruling import Ruling, rule_on
 from broker.step import Logged, Needs, Step
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
+from broker.storage.retention_port import Link
 from sluis.encoding import lp
 from sluis.envelope import Envelope
 from sluis.errors import InvalidInput
 from sluis.policy.rules import Operation
+from sluis.policy.schema import period_days
 from sluis.rpc.caller import Caller
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import envelope_from_wire
@@ -224,8 +227,10 @@ def hand_over(desk: Desk, step: Step, signal: StoredSignal, verdict: Verdict) ->
             "outcome": "released" if verdict.ruling.permitted else "refused",
         },
         bound=(signal.pseudonym, verdict.envelope.root()),
+        link=Link(signal_id=signal.signal_id),
     )
     if verdict.ruling.permitted:
+        _shorten(step, signal, verdict.ruling)
         step.deliver(Delivery(log_index=logged.index, recipient=signal.recipient, signal_id=signal.signal_id))
         owe_after_release(
             step,
@@ -238,3 +243,12 @@ def hand_over(desk: Desk, step: Step, signal: StoredSignal, verdict: Verdict) ->
             bundle=desk.bundle,
         )
     return logged.index
+
+
+def _shorten(step: Step, signal: StoredSignal, ruling: Ruling) -> None:
+    """The strictest term holds: that of the push, or that of this release."""
+    term = signal_term(ruling.decision, ruling.bundle, step.now_ms, signal.expires_at_ms)
+    losses = [period for period in (signal.after_loss, term.after_loss) if period]
+    step.tx.retention.limit_signal(
+        signal.signal_id, term.until_ms, term.text, min(losses, key=period_days, default="")
+    )

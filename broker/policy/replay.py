@@ -59,7 +59,8 @@ class Replay:
 
     replayed: int = 0
     same: int = 0
-    not_kept: int = 0  # salt destroyed, or words that the rules did not know
+    not_kept: int = 0  # words that the rules did not know
+    destroyed: int = 0  # its term has ended (broker/retention)
     changes: Counter[Change] = field(default_factory=Counter)
     examples: dict[Change, list[int]] = field(default_factory=dict)
 
@@ -94,6 +95,20 @@ def replay(
         else:
             _note(result, row.log_index, before, after)
     return result
+
+
+def destroyed_between(bare: Iterator[tuple[int, bytes]], start: datetime | None, end: datetime | None) -> int:
+    """How many of the entries without a salt decided something: what they were decided on was destroyed."""
+    destroyed = 0
+    for _, data in bare:
+        entry = json.loads(data)
+        if "decision" not in entry:
+            continue
+        at = datetime.fromisoformat(entry["time"])
+        if end is not None and at >= end:
+            break
+        destroyed += start is None or at >= start
+    return destroyed
 
 
 def in_period(rows: Iterator[Decided], start: datetime | None, end: datetime | None) -> Iterator[Decided]:

@@ -26,6 +26,7 @@ from sluis.errors import InvalidInput, Unavailable
 
 _STATEMENT_MS = 60_000
 _READERS = 8
+_SCRUB_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,17 @@ class Engines:
     def dialect(self) -> Dialect:
         """How this engine speaks SQL."""
         return self.writer.dialect
+
+    def truncate_log(self) -> bool:
+        """Empty SQLite's write-ahead log, in which old pages stand; False when somebody still reads from it."""
+        with storage_errors():
+            # Beside the pool, and with little patience: writers wait while it waits for readers.
+            connection = sqlite3.connect(str(self.writer.url.database), timeout=_SCRUB_SECONDS)
+            try:
+                busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                connection.close()
+        return busy == 0
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -114,7 +126,8 @@ def _sqlite(url: URL, wait_ms: int) -> Engines:
     @event.listens_for(writer, "connect")
     def _writer_connected(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
-        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+        # What is destroyed is overwritten with zeros in the file, not only marked as free.
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(writer, "begin")

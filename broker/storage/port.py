@@ -20,6 +20,7 @@ from broker.storage.follow_up_port import FollowUpStore, FollowUpTransaction
 from broker.storage.log_port import Decided, Head, KeptCheckpoint
 from broker.storage.projected import ExchangeIndex
 from broker.storage.proposal_port import PolicyProposal, ProposalStore, SignedStatement
+from broker.storage.retention_port import FOLLOWS, Link, RetentionStore, RetentionTransaction
 from broker.storage.subject_port import SubjectStore
 from sluis.merkle import Hash
 
@@ -63,7 +64,7 @@ class FirstAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSignal:
-    """A sealed signal that the broker keeps for its recipient. `envelope` is the minimised message."""
+    """A sealed signal that the broker keeps until `retain_until_ms`. `envelope` is the minimised message."""
 
     signal_id: bytes
     pushed_index: int
@@ -78,9 +79,12 @@ class StoredSignal:
     expires_at_ms: int
     envelope: bytes
     redaction: bytes
+    retain_until_ms: int
+    term_until_ms: int
+    term: str
+    after_loss: str
     previous: bytes | None = None  # the signal that this one was passed on from
     severity: int | None = None
-    retain_until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,7 +257,10 @@ class Transaction(FollowUpTransaction, Protocol):
         """Append an entry to the log; returns its index."""
         ...
 
-    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"") -> None: ...
+    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"", link: Link = FOLLOWS) -> None: ...
+
+    retention: RetentionTransaction
+
     def count(self, counter: Counter, subjects: int) -> None:
         """Add to a counter."""
         ...
@@ -373,6 +380,8 @@ class Store(Protocol):
     def findings(self) -> FindingStore:
         """What officers look at."""
         ...
+
+    retention: RetentionStore
 
     @property
     def follow_ups(self) -> FollowUpStore:

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from broker.storage.bulk import is_postgres
 from broker.storage.faults import storage_errors
-from broker.storage.follow_up_tables import METADATA
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
+from broker.storage.retention_tables import METADATA
 
 MAX_INTEGER = (1 << 63) - 1
 _PORTION = 900  # a SQLite may be built for no more than 999 parameters
@@ -108,7 +108,9 @@ class ExchangeQueries:
             select(*(signal[name] for name in SIGNAL_COLUMNS))
             .where(*_equal("signal", "recipient", "agreement", "kind", "epoch"), among(signal.pseudonym))
             # Word for word the index's condition: a bound parameter would hide it from the planner.
-            .where(text("signal.delivery = 'on_match'"), signal.expires_at_ms > bindparam("now"), *still_kept)
+            .where(
+                text("signal.delivery = 'on_match'"), signal.retain_until_ms > bindparam("now"), *still_kept
+            )
         )
         self.deliveries: Rows = select(*(delivery[name] for name in DELIVERY_COLUMNS)).where(
             among(delivery.log_index)
@@ -122,7 +124,7 @@ class ExchangeQueries:
         self.views_at: Rows = views.where(among(delivery.log_index))
         self.mailbox: Rows = (
             views.where(*_equal("delivery", "recipient"), delivery.log_index > bindparam("after"))
-            .where(text("delivery.acknowledged_index IS NULL"), signal.expires_at_ms > bindparam("now"))
+            .where(text("delivery.acknowledged_index IS NULL"), signal.retain_until_ms > bindparam("now"))
             .order_by(delivery.log_index)
             .limit(bindparam("limit"))
         )

@@ -35,6 +35,8 @@ from broker.storage.port import (
 from broker.storage.proposal_port import ProposalStore
 from broker.storage.proposal_rows import ProposalRows
 from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
+from broker.storage.retention_port import RetentionStore
+from broker.storage.retention_rows import RetentionRows
 from broker.storage.subject_port import SubjectStore
 from broker.storage.subject_rows import SubjectRows
 from broker.storage.tiles import TileCache
@@ -61,6 +63,7 @@ class SqlStore:
         self.proposals: ProposalStore = ProposalRows(engines)
         self.subjects: SubjectStore = SubjectRows(engines)
         self.findings: FindingStore = FindingRows(engines)
+        self.retention: RetentionStore = RetentionRows(engines)
         self.follow_ups: FollowUpStore = FollowUpRows(engines)
         self._leader: Leader = (
             AdvisoryLeader(engines.single)

@@ -43,6 +43,8 @@ from broker.storage.queries import (
     Queries,
     storable,
 )
+from broker.storage.retention_port import FOLLOWS, Link, RetentionTransaction
+from broker.storage.retention_rows import RetentionWrites
 from broker.storage.tiles import HASH_BYTES, completed_tiles
 from broker.storage.writes import Step, Writes
 from sluis.errors import Conflict, Defect, InvalidInput, NotAuthentic
@@ -92,10 +94,11 @@ class SqlTransaction(FollowUpSteps):
         self._signals: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
         self._first_answers: list[tuple[Any, ...]] = []
-        self._salts: list[tuple[int, bytes, bytes]] = []
+        self._salts: list[tuple[int, bytes, bytes, bytes | None, int | None]] = []
         self._acknowledged: list[tuple[int, int]] = []
         self._duties: list[tuple[object, ...]] = []
         self._steps: list[Step] = []
+        self.retention: RetentionTransaction = RetentionWrites(connection, queries, self._steps)
 
     @property
     def head(self) -> Head:
@@ -256,9 +259,9 @@ class SqlTransaction(FollowUpSteps):
         self._time_ms = max(self._time_ms, time_ms)
         return self._head.tree.size + len(self._entries) - 1
 
-    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"") -> None:
-        """Keep the salt of an entry's commitments, and what was decided on."""
-        self._salts.append((log_index, salt, inputs))
+    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"", link: Link = FOLLOWS) -> None:
+        """Keep the salt of an entry's commitments, and what was decided on, as long as the link holds."""
+        self._salts.append((log_index, salt, inputs, link.signal_id, link.ends_at_ms))
 
     def count(self, counter: Counter, subjects: int) -> None:
         """Add to a counter."""

@@ -45,7 +45,7 @@ class Writes:
         self.signals = bulk("signal", SIGNAL_COLUMNS)
         self.deliveries = bulk("delivery", DELIVERY_COLUMNS)
         self.first_answers = bulk("first_answer", FIRST_ANSWER_COLUMNS)
-        self.salts = bulk("entry_salt", ("log_index", "salt", "inputs"))
+        self.salts = bulk("entry_salt", ("log_index", "salt", "inputs", "signal_id", "ends_at_ms"))
         self.duties = bulk("duty", tuple(field.name for field in fields(Duty)))
         self.register_entries = bulk(
             "register_entry", ("snapshot_id", "pseudonym", "valid_from", "valid_until")

@@ -15,8 +15,10 @@ from sluis.cli import (
     console,
     demo,
     exchange,
+    hold,
     keys,
     operator,
+    operator_retention,
     policy,
     policy_change,
     policy_export,
@@ -35,6 +37,8 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(operator.app, name="broker")
+operator.app.registered_commands += operator_retention.app.registered_commands
+app.add_typer(hold.app, name="hold")
 app.add_typer(console.app, name="console")
 app.add_typer(services.evaluator, name="evaluator")
 app.add_typer(services.witness, name="witness")

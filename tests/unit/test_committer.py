@@ -97,6 +97,10 @@ class Write:
                 expires_at_ms=1 << 50,
                 envelope=b"",
                 redaction=b"",
+                retain_until_ms=1 << 50,
+                term_until_ms=1 << 50,
+                term="",
+                after_loss="",
             )
         )
         step.deliver(Delivery(log_index=index, recipient=self.wake, signal_id=signal_id))

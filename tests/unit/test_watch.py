@@ -12,6 +12,7 @@ from sluis.errors import SluisError
 from sluis.header import Delivery
 from sluis.v1 import envelope_pb2, register_pb2
 from tests.unit.test_matching import deposit, refused
+from tests.unit.test_retention import sweep
 from tests.world import FIRM, KIND, OTHER_FIRM, PURPOSE, World, pseudonym
 
 PERMIT, DENY = envelope_pb2.EFFECT_PERMIT, envelope_pb2.EFFECT_DENY
@@ -90,6 +91,18 @@ async def test_a_list_ends_on_its_last_day(world: World) -> None:
     world.clock.move(days=1)
     await world.push(world.deposit(FIRM))
     assert world.operations()[-1] == "signal.push"
+
+
+async def test_a_list_that_ended_is_destroyed_with_a_record(world: World) -> None:
+    await clients(world, FIRM)
+    await world.watch(FIRM, valid_until="2026-07-02")
+    world.clock.move(days=10)
+    assert (await sweep(world)).registers == 0
+    world.clock.move(days=1)
+    assert (await sweep(world)).registers == 1
+    record = world.entries()[-1]
+    assert (record["operation"], record["register"]) == ("register.destroy", "watch")
+    assert await world.broker.registers.watch_lists(world.cast.body.caller) == []
 
 
 async def test_each_leg_is_decided_when_the_signal_arrives(world: World) -> None:

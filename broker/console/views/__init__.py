@@ -2,6 +2,7 @@
 """The pages, in the order of the menu."""
 
 from broker.console.views import (
+    destroyed,
     exchange,
     exchanges,
     participants,
@@ -33,6 +34,7 @@ PAGES = (
     *participants.PAGES,
     *subject.PAGES,
     *reports.PAGES,
+    *destroyed.PAGES,
     *statistics.PAGES,
     *reads.PAGES,
 )

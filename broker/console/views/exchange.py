@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from broker.console.keeping import keeping_of
 from broker.console.labels import Labels
 from broker.console.pages import OFFICERS, Context, Download, Page, Redirect, View, moment_of
 from broker.console.reading import ReadPage, check_reason
@@ -52,6 +53,7 @@ def show(context: Context) -> View | Redirect:
             "command": _command(context),
             "address": f"{PATH}/{first.log_index}",
             "provable": is_provable(exchange),
+            "keeping": keeping_of(context, exchange.exchange) if exchange.exchange else None,
         }
     )
 

@@ -60,6 +60,7 @@ def show(context: Context) -> View:
             "tasks": [
                 *_unconfirmed(context, counts, today),
                 *_refusals(named, counts, today),
+                *_overdue(context),
                 *values["tasks"],
             ],
             "behind": counts.behind() if counts.behind() > BEHIND else 0,
@@ -128,6 +129,15 @@ def _refusals(named: Named, counts: Counts, today: date) -> list[Task]:
     recent = [today, today - timedelta(days=1)]
     found = anomalies(counts.pushes(window(today, len(recent))), recent, since)
     return [Task(text=named.sentence(one), href=anomaly_link(one)) for one in found if one.kind == "refusals"]
+
+
+def _overdue(context: Context) -> list[Task]:
+    """What ended and lacks its destruction record."""
+    found = context.reader.retention.overdue(context.now)
+    if not found:
+        return []
+    text = context.t("page.today.overdue", n=grouped(len(found), context.language))
+    return [Task(text=text, href=f"/uitwisseling/{found[0].pushed_index}")]
 
 
 def _stopped(context: Context, named: Named) -> list[Task]:
