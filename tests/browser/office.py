@@ -59,10 +59,11 @@ class Office:
         return page
 
 
-def run_sluis(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command line of ours."""
+def run_sluis(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command line of ours, and type something into it."""
     return subprocess.run(
         [sys.executable, "-m", "sluis", *words],
+        input=typed,
         capture_output=True,
         text=True,
         check=False,
