@@ -245,7 +245,9 @@ def _kept_by_the_server(office: Office) -> list[tuple[str, bytes]]:
     """Everything that the broker and the evaluators wrote: their logs and the database with its journal."""
     stage = office.scene.stage
     folders = [service.folder for service in (stage.broker, *stage.evaluators)]
-    return [(file.name, file.read_bytes()) for folder in folders for file in folder.rglob("*") if file.is_file()]
+    return [
+        (file.name, file.read_bytes()) for folder in folders for file in folder.rglob("*") if file.is_file()
+    ]
 
 
 def test_a_data_subject_is_answered_without_telling_who_it_is(

@@ -4,17 +4,21 @@ dead links.
 """
 
 from collections import Counter
+from contextlib import closing
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
 
-from tests.browser.everyone import check, too_wide, violations
+from broker.console.people import Role
+from broker.console.texts import Language
+from tests.browser.everyone import check, too_wide, troubles, violations
 from tests.browser.office import Office
+from tests.browser.places import missed, names
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 MENU = (
     "/",
@@ -38,7 +42,6 @@ BELOW = (
     "/rapporten/jaarverslag",
 )
 OF_A_SHAPE = 5  # a session may not ask for hundreds of pages at once
-LANGUAGES = ("nl", "en")
 
 
 def test_the_menu_is_the_one_tested(office: Office, page: "Page") -> None:
@@ -47,23 +50,42 @@ def test_the_menu_is_the_one_tested(office: Office, page: "Page") -> None:
     assert tuple(links) == MENU
 
 
-@pytest.mark.parametrize(
-    ("path", "language"),
-    [*((path, language) for language in LANGUAGES for path in MENU), *((path, "nl") for path in BELOW)],
-)
-def test_a_page_is_for_everyone(office: Office, page: "Page", path: str, language: str) -> None:
-    answer = page.goto(f"{office.url}{path}?lang={language}")
-    assert answer is not None
-    assert answer.status == 200
-    assert page.locator("html").get_attribute("lang") == language
-    check(page)
+Walks: TypeAlias = "dict[Role, tuple[Page, dict[str, str]]]"
 
 
-def test_one_exchange_with_its_proof_is_for_everyone(office: Office, page: "Page") -> None:
-    page.goto(f"{office.url}/uitwisselingen?lang=nl")
-    page.locator(".found tbody a").first.click()
-    page.locator('[data-verdict][data-state="right"]').wait_for()
-    check(page)
+@pytest.mark.parametrize(("role", "name"), [(role, name) for role in Role for name in names(role)])
+def test_a_page_is_for_everyone(office: Office, walks: Walks, role: Role, name: str) -> None:
+    page, addresses = walks[role]
+    wrong = []
+    for language in Language:
+        address = addresses[name]
+        answer = page.goto(f"{office.url}{address}{'&' if '?' in address else '?'}lang={language}")
+        assert answer is not None
+        assert answer.status == _expected(role, name)
+        assert page.locator("html").get_attribute("lang") == language
+        wrong += [f"{language} {trouble}" for trouble in troubles(page)]
+    assert wrong == []
+
+
+def _expected(role: Role, name: str) -> int:
+    if name == "/nergens":
+        return 404
+    return 403 if role is Role.OPERATOR and name == "/uitwisselingen" else 200
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_no_page_is_forgotten(walks: Walks, role: Role) -> None:
+    assert missed(role, walks[role][1].values()) == []
+    assert missed(role, list(walks[role][1].values())[1:]) == ["/"]
+
+
+def test_signing_in_is_for_everyone(office: Office, browser: "Browser") -> None:
+    with closing(browser.new_context()) as context:
+        page = context.new_page()
+        for language in Language:
+            for address in ("/aanmelden?", f"{office.link('fg-9').removeprefix(office.url)}&"):
+                page.goto(f"{office.url}{address}lang={language}")
+                check(page)
 
 
 def test_axe_and_the_reflow_check_find_what_is_wrong(office: Office, page: "Page") -> None:
@@ -74,7 +96,7 @@ def test_axe_and_the_reflow_check_find_what_is_wrong(office: Office, page: "Page
           document.getElementById("broad").style.width = "700px";
         }"""
     )
-    assert [line.split(":")[0] for line in violations(page)] == ["label"]
+    assert [line.split(":")[0] for line in violations(page)] == ["light label"]
     assert too_wide(page) > 0
 
 
