@@ -290,7 +290,7 @@ async def test_a_flow_is_drawn_with_a_table_and_another_organisations_is_not(wor
     async with browse(world) as browser:
         text = (await browser.get(query)).text
         assert text.count("<svg") > 0
-        assert '<th scope="row">22 juni 2026</th><td class="number">1</td>' in text
+        assert '<th scope="row">22 juni 2026</th><td class="number" data-label="Doorgelaten">1</td>' in text
         assert (await browser.get(f"/tijdlijn?kind={SCRIPT}")).status_code == 400
     async with browse(world, actor=cast.body) as browser:
         other = (await browser.get(query)).text

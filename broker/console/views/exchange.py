@@ -11,6 +11,7 @@ from broker.console.pages import OFFICERS, Context, Download, Page, Redirect, Vi
 from broker.console.reading import ReadPage, check_reason
 from broker.console.reading_exchanges import Exchange, Recorded
 from broker.console.story import Story, headline, story_of
+from broker.storage.projected import DENIED
 from sluis.errors import NotFound
 from sluis.evidence import write_evidence
 from sluis.policy.bundle import Bundle
@@ -52,6 +53,7 @@ def show(context: Context) -> View | Redirect:
             "command": _command(context),
             "address": f"{PATH}/{first.log_index}",
             "provable": is_provable(exchange),
+            "passed": any(chapter.story.result != DENIED for chapter in chapters if chapter.story),
         }
     )
 
