@@ -40,7 +40,17 @@ MATRIX = {
     **{
         name: {Role.OFFICER, Role.AUTHORITY}
         for name in (
-            *("review", "draw", "finding", "assign", "conclude", "second", "subject", "recipients"),
+            *(
+                "open_finding",
+                "review",
+                "draw",
+                "finding",
+                "assign",
+                "conclude",
+                "second",
+                "subject",
+                "recipients",
+            ),
             *("reports", "register", "dpia", "breach", "yearly"),
         )
     },

@@ -67,10 +67,8 @@ def _new(context: Context, row: ConsoleView) -> Iterator[object]:
     return takewhile(lambda one: one.log_index >= first, found)
 
 
-def _days(words: dict[str, str]) -> Days | None:
+def _days(words: dict[str, str]) -> Days:
     """The days of the choice; one that has none goes along with the calendar."""
-    if not {"from", "until"} & words.keys():
-        return None
     first, last = words.get("from", FIRST), words.get("until", LAST)
     return Days(date.fromisoformat(first), date.fromisoformat(last))
 
