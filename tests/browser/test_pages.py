@@ -13,8 +13,8 @@ import pytest
 
 from broker.console.people import Role
 from broker.console.texts import Language
-from tests.browser.everyone import check, too_wide, troubles, violations
-from tests.browser.office import Office
+from tests.browser.everyone import NARROW, check, too_wide, troubles, violations
+from tests.browser.office import HIGH, WIDE, Office
 from tests.browser.places import missed, names
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ OF_A_SHAPE = 5  # a session may not ask for hundreds of pages at once
 
 def test_the_menu_is_the_one_tested(office: Office, page: "Page") -> None:
     page.goto(f"{office.url}/")
-    links = page.locator(".masthead nav a").evaluate_all("all => all.map((a) => a.getAttribute('href'))")
+    links = page.locator(".masthead nav > ul a").evaluate_all("all => all.map((a) => a.getAttribute('href'))")
     assert tuple(links) == MENU
 
 
@@ -131,6 +131,66 @@ def test_the_keyboard_alone_reaches_a_facet(office: Office, page: "Page") -> Non
         page.keyboard.press("Enter")
     assert page.url.endswith(here["href"].split("?")[1])
     assert page.locator(".chosen a").count() == 1
+
+
+# What the keyboard should come past, in the order of the page: of radio buttons one for each group.
+_STOPS = """() => {
+  const groups = new Set();
+  const stops = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+  window.stops = [...document.querySelectorAll(`main :is(${stops})`)]
+    .filter((one) => one.type !== "hidden" && !one.disabled && one.checkVisibility())
+    .filter((one) => one.type !== "radio" || (!groups.has(one.name) && groups.add(one.name)));
+  window.visited = [];
+  document.getElementById("main").focus();
+  document.addEventListener("focusin", ({ target }) => {
+    const box = target.getBoundingClientRect();
+    const seen = getComputedStyle(target).outlineStyle !== "none" && box.width * box.height > 0;
+    if (!seen) window.unseen = target.outerHTML;
+    window.visited.push(target);
+  });
+  return window.stops.length;
+}"""
+_MISSED = """(most) => {
+  let at = 0;
+  for (const one of window.visited) if (one === window.stops[at]) at += 1;
+  const due = Math.min(most, window.stops.length);
+  return [at < due ? window.stops[at].outerHTML : "", window.unseen ?? ""];
+}"""
+MOST_STOPS = 25
+
+
+@pytest.mark.parametrize("name", names(Role.OFFICER))
+def test_the_keyboard_alone_comes_past_everything(office: Office, walks: Walks, name: str) -> None:
+    page, addresses = walks[Role.OFFICER]
+    page.goto(f"{office.url}{addresses[name]}")
+    stops = page.evaluate(_STOPS)
+    for _ in range(
+        min(stops, MOST_STOPS) + 12
+    ):  # a date has parts of its own, and a box that scrolls is a stop
+        page.keyboard.press("Tab")
+    assert page.evaluate(_MISSED, MOST_STOPS) == ["", ""]
+
+
+def test_the_folded_menu_opens_by_keyboard_and_is_for_everyone(office: Office, page: "Page") -> None:
+    page.set_viewport_size({"width": NARROW, "height": HIGH})
+    try:
+        page.goto(f"{office.url}/deelnemers?lang=nl")
+        menu = page.locator(".masthead nav details")
+        assert page.locator(".masthead nav > ul").is_hidden()
+        menu.locator("summary").focus()
+        page.keyboard.press("Enter")
+        links = menu.locator("a")
+        links.first.wait_for()
+        assert (violations(page), violations(page, dark=True)) == ([], [])
+        assert page.evaluate("document.documentElement.scrollWidth") == NARROW
+        menu.locator("summary").focus()
+        for _ in range(3):
+            page.keyboard.press("Tab")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert page.url == f"{office.url}{MENU[2]}"
+    finally:
+        page.set_viewport_size({"width": WIDE, "height": HIGH})
 
 
 class _Anchors(HTMLParser):
