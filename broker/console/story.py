@@ -101,6 +101,11 @@ def story_of(entry: Mapping[str, Any], bundle: Bundle, language: Language) -> St
     return _Words(bundle, language).story(entry)
 
 
+def duties_of(duties: Mapping[str, str], bundle: Bundle, language: Language) -> list[str]:
+    """The recipient's duties, each a sentence."""
+    return _Words(bundle, language).duties(duties)
+
+
 class _Words:
     """One language and the rules of then."""
 
@@ -130,7 +135,7 @@ class _Words:
                 *(self._fact(item["name"], item["state"], item["source"]) for item in entry["facts"]),
                 *(self._counter(name, most) for name, most in sorted(entry.get("counters", {}).items())),
             ],
-            duties=list(self._duties(entry["obligations"])),
+            duties=list(self.duties(entry["obligations"])),
             policy=entry["policy"],
         )
 
@@ -188,7 +193,7 @@ class _Words:
             source=self._t("story.source.counter", name=name),
         )
 
-    def _duties(self, duties: Mapping[str, str]) -> list[str]:
+    def duties(self, duties: Mapping[str, str]) -> list[str]:
         """The recipient's duties, each a sentence."""
         said = []
         for name in ("retention", "retention_after_loss"):

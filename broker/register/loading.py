@@ -19,7 +19,8 @@ from broker.record import UNKNOWN
 from broker.register.watch_list import OPEN_END, check_name, within_bounds
 from broker.ruling import Ruling, rule_on
 from broker.step import Logged, Needs, Step
-from broker.storage.port import ActiveSnapshot, FirstAnswer, Snapshot, Store
+from broker.storage.port import FirstAnswer, Store
+from broker.storage.register_port import ActiveSnapshot, Snapshot
 from sluis.encoding import lp
 from sluis.errors import InvalidInput, NotPermitted
 from sluis.policy.rules import Operation

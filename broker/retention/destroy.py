@@ -20,7 +20,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -157,7 +157,8 @@ def register_end(entry: Mapping[str, Any]) -> int:
     loaded = datetime.fromisoformat(entry["time"])
     end = later(round(loaded.timestamp() * 1000), _period(entry))
     if last_day := entry.get("valid_until"):
-        end = min(end, later(round(datetime.fromisoformat(f"{last_day}T00:00Z").timestamp() * 1000), "P1D"))
+        day_before = datetime.fromisoformat(f"{last_day}T12:00Z") - timedelta(days=1)
+        end = min(end, later(round(day_before.timestamp() * 1000), "P1D"))
     return end
 
 

@@ -55,3 +55,4 @@ class ConsoleViewTable(BrokerTable, table=True):
     reference: str = Field(sa_column=Column(Text, primary_key=True))
     name: str = Field(sa_column=Column(Text, primary_key=True))
     query: str = Field(sa_column=Column(Text, nullable=False))
+    watched_from: int | None = Field(default=None, sa_column=Column(BIG, nullable=True))

@@ -20,6 +20,7 @@ from broker.storage.follow_up_port import FollowUpStore, FollowUpTransaction
 from broker.storage.log_port import Decided, Head, KeptCheckpoint
 from broker.storage.projected import ExchangeIndex
 from broker.storage.proposal_port import PolicyProposal, ProposalStore, SignedStatement
+from broker.storage.register_port import ActiveSnapshot, Period, Snapshot
 from broker.storage.retention_port import FOLLOWS, Link, RetentionStore, RetentionTransaction
 from broker.storage.subject_port import SubjectStore
 from sluis.merkle import Hash
@@ -106,44 +107,6 @@ class DeliveryView:
     redaction: bytes
     entry: bytes
     leaf_hash: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """A register snapshot, signed by its owner; `recipient` names the pseudonymisation domain."""
-
-    snapshot_id: bytes
-    owner: str
-    agreement: str
-    register: str
-    recipient: str
-    epoch: str
-    created_at_ms: int
-    entry_count: int
-    header: bytes
-    digest: bytes
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActiveSnapshot:
-    """A register in force, with the last day of any of its entries (empty when it has none, or an open end)."""
-
-    agreement: str
-    register: str
-    epoch: str
-    entry_count: int
-    log_index: int
-    last_day: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
-    """That a register holds a subject for a period; ISO dates, inclusive, empty when open-ended."""
-
-    owner: str
-    valid_from: str
-    valid_until: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,6 @@ from broker.storage.leader import AdvisoryLeader, Leader, LeaseLeader
 from broker.storage.log_port import Decided, Head, KeptCheckpoint
 from broker.storage.port import (
     Activation,
-    ActiveSnapshot,
     DeliveryView,
     DomainKeyRow,
     LogRow,
@@ -35,6 +34,7 @@ from broker.storage.port import (
 from broker.storage.proposal_port import ProposalStore
 from broker.storage.proposal_rows import ProposalRows
 from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
+from broker.storage.register_port import ActiveSnapshot
 from broker.storage.retention_port import RetentionStore
 from broker.storage.retention_rows import RetentionRows
 from broker.storage.subject_port import SubjectStore

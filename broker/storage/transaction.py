@@ -28,8 +28,6 @@ from broker.storage.port import (
     Officer,
     PartyRow,
     PartyStatus,
-    Period,
-    Snapshot,
     Stop,
     StoredSignal,
 )
@@ -43,6 +41,7 @@ from broker.storage.queries import (
     Queries,
     storable,
 )
+from broker.storage.register_port import Period, Snapshot
 from broker.storage.retention_port import FOLLOWS, Link, RetentionTransaction
 from broker.storage.retention_rows import RetentionWrites
 from broker.storage.tiles import HASH_BYTES, completed_tiles

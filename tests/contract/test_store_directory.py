@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from broker.storage.port import DomainKeyRow, Period, Store
+from broker.storage.port import DomainKeyRow, Store
+from broker.storage.register_port import Period
 from sluis.errors import Conflict
 from tests.contract.rows import (
     AGREEMENT,

@@ -31,6 +31,7 @@ MATRIX = {
     "exchanges": {Role.OFFICER, Role.AUTHORITY},
     "exchanges_save": {Role.OFFICER, Role.AUTHORITY},
     "exchanges_forget": {Role.OFFICER, Role.AUTHORITY},
+    "watches": {Role.OFFICER, Role.AUTHORITY},
     "exchange": {Role.OFFICER, Role.AUTHORITY},
     "exchange_evidence": {Role.OFFICER, Role.AUTHORITY},
     "reads": {Role.OFFICER, Role.AUTHORITY},
@@ -39,7 +40,17 @@ MATRIX = {
     **{
         name: {Role.OFFICER, Role.AUTHORITY}
         for name in (
-            *("review", "draw", "finding", "assign", "conclude", "second", "subject", "recipients"),
+            *(
+                "open_finding",
+                "review",
+                "draw",
+                "finding",
+                "assign",
+                "conclude",
+                "second",
+                "subject",
+                "recipients",
+            ),
             *("reports", "register", "dpia", "breach", "yearly"),
         )
     },

@@ -11,8 +11,8 @@ from broker.storage.port import PartyStatus
 from sluis.errors import SluisError
 from sluis.header import Delivery
 from sluis.v1 import envelope_pb2, register_pb2
+from tests.retention_world import sweep
 from tests.unit.test_matching import deposit, refused
-from tests.unit.test_retention import sweep
 from tests.world import FIRM, KIND, OTHER_FIRM, PURPOSE, World, pseudonym
 
 PERMIT, DENY = envelope_pb2.EFFECT_PERMIT, envelope_pb2.EFFECT_DENY

@@ -12,6 +12,7 @@ from broker.console.pages import EVERYONE, Context, Page, View, moment_of
 from broker.console.people import Role
 from broker.console.reading_counts import Counts, last_days, window
 from broker.console.render import grouped
+from broker.console.views.watches import watches
 from broker.oversight.anomalies import anomalies
 from broker.policy.analyse import endings
 from broker.storage.projected import ZONE, Days, Results
@@ -66,6 +67,7 @@ def show(context: Context) -> View:
             "behind": counts.behind() if counts.behind() > BEHIND else 0,
             "matrix": _matrix(named, pairs, days),
             "named": named,
+            "watches": watches(context),
         }
     return View(values=values)
 
