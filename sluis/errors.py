@@ -121,6 +121,8 @@ CODES: dict[str, CodeText] = {
     "log-inconsistent": CodeText(*_UNAUTHENTIC, "the log contradicts itself", "het logboek spreekt zichzelf tegen"),
     "checkpoint-wrong": CodeText(*_UNAUTHENTIC, "the checkpoint does not hold", "het ijkpunt klopt niet"),
     "evidence-wrong": CodeText(*_UNAUTHENTIC, "a file of the evidence is missing, too many, or not what it should be", "een bestand van het bewijs ontbreekt, is te veel of klopt niet"),
+    "digest-wrong": CodeText(*_UNAUTHENTIC, "the digest of deposits does not hold", "het overzicht van klaarliggende signalen klopt niet"),
+    "digest-stale": CodeText(*_UNAUTHENTIC, "the digest of deposits is older than one seen before", "het overzicht van klaarliggende signalen is ouder dan een eerder gezien"),
     "not-witnessed": CodeText(*_UNAUTHENTIC, "too few trusted witnesses cosigned the checkpoint", "te weinig vertrouwde getuigen tekenden het ijkpunt mee"),
     # permission
     "party-unknown": CodeText(*_FORBIDDEN, "this OIN is not registered here", "dit OIN is hier niet bekend"),
