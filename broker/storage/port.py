@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from broker.storage.console_port import ConsoleRead, ConsoleStore
+from broker.storage.deposit_port import DepositStore
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
 from broker.storage.projected import ExchangeIndex
 from broker.storage.proposal_port import PolicyProposal, ProposalStore, SignedStatement
@@ -357,6 +358,8 @@ class Store(Protocol):
     def add_register_entries(self, snapshot_id: bytes, rows: Iterable[tuple[bytes, str, str]]) -> None: ...
     def drop_register_entries(self, snapshot_id: bytes) -> None: ...
 
+    @property
+    def deposits(self) -> DepositStore: ...
     @property
     def console(self) -> ConsoleStore:
         """Sessions, tokens and readings of the console."""
