@@ -53,7 +53,7 @@ def make_broker(
         store=store,
         desk=desk,
         exchange=Exchange(desk),
-        matching=Matching(desk),
+        matching=Matching(desk, store),
         mailbox=Mailbox(desk, store, doorbell, stopping),
         registers=Registers(desk, store),
         doorbell=doorbell,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The broker's own promises: receipts for log entries, and statements of what it withheld."""
+"""The broker's own promises: receipts for log entries, statements of what it withheld, digests of deposits."""
 
 from collections.abc import Sequence
 
+from sluis.deposit_digest import DigestHeader
 from sluis.envelope import Envelope
 from sluis.merkle import Hash
 from sluis.receipt import Receipt, RedactionReceipt, WithheldField
@@ -31,3 +32,7 @@ class ReceiptSigner:
         if not withheld:
             return envelope_pb2.RedactionReceipt()
         return redaction_to_wire(RedactionReceipt.sign(self._key, envelope, withheld))
+
+    def sign_digest(self, header: DigestHeader) -> bytes:
+        """State that a digest is of what lies deposited."""
+        return self._key.sign(header.encode())

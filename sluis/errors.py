@@ -104,6 +104,7 @@ CODES: dict[str, CodeText] = {
     "message-too-large": CodeText(*_SPENT, "the message is over the size limit", "het bericht is te groot"),
     "unknown-agreement": CodeText(*_INVALID, "the agreement is not in the rules", "de afspraak staat niet in de regels"),
     "unknown-epoch": CodeText(*_INVALID, "the epoch is not live", "het tijdvak is niet geldig"),
+    "unknown-digest": CodeText(*_INVALID, "this caller was given no such digest of this domain", "deze vrager kreeg geen dergelijk overzicht van dit domein"),
     "signal-expired": CodeText(*_INVALID, "the signal is past its expiry", "het signaal is verlopen"),
     "clock-skew": CodeText(*_INVALID, "the time in the signal lies too far from now", "de tijd in het signaal ligt te ver van nu"),
     # authenticity
