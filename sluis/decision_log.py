@@ -29,6 +29,7 @@ EVALUATIONS = "adl.access_evaluations"
 OPERATIONS = {
     "signal.push": "push",
     "match.question": "question",
+    "match.digest": "question",
     "signal.release": "release",
     "register.load": "register",
 }
