@@ -6,11 +6,20 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, TextClause, bindparam, func, select, text
 
+from broker.storage.bulk import is_postgres
 from broker.storage.deposit_port import DepositDomain
 from broker.storage.engines import Engines, session
 from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows
 
 PAGE = 8_192
+
+PORTION = 900  # a SQLite may be built for no more than 999 parameters
+# The same as `present_query`. Making that anew for each portion takes SQLAlchemy longer than SQLite takes to answer.
+PRESENT_ON_SQLITE = (
+    "SELECT pseudonym FROM signal WHERE recipient = ? AND agreement = ? AND kind = ? AND epoch = ?"
+    " AND delivery = 'on_match' AND expires_at_ms + 0 > ?"
+    f" AND pseudonym IN ({','.join('?' * PORTION)})"  # noqa: S608  only `?`
+)
 
 Condition: TypeAlias = ColumnElement[bool] | TextClause
 
@@ -52,8 +61,17 @@ class DepositRows:
         """Those of the pseudonyms about which an unexpired signal lies."""
         values = {**_values(domain), "now": now_ms}
         with session(self._engines.reader) as connection:
-            rows = self._queries.each_among(connection, self.present_query, pseudonyms, **values)
-            return frozenset(bytes(row.pseudonym) for row in rows)
+            if is_postgres(self._engines.dialect):
+                rows = self._queries.each_among(connection, self.present_query, pseudonyms, **values)
+                return frozenset(bytes(row.pseudonym) for row in rows)
+            found: set[bytes] = set()
+            wanted = list(pseudonyms)
+            for start in range(0, len(wanted), PORTION):
+                portion = wanted[start : start + PORTION]
+                portion += portion[-1:] * (PORTION - len(portion))
+                rows = connection.exec_driver_sql(PRESENT_ON_SQLITE, (*values.values(), *portion))
+                found.update(row[0] for row in rows)
+            return frozenset(found)
 
     def count(self, domain: DepositDomain, since: int = 0) -> int:
         """How many signals lie that were pushed from `since` on, expired ones included."""

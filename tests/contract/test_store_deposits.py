@@ -117,3 +117,7 @@ def test_each_of_these_reads_uses_its_index(database: Database) -> None:
             assert index in plan, plan
             if not database.postgres and index == "signal_deposit_idx":
                 assert "COVERING INDEX" in plan, plan
+        if not database.postgres:
+            values = (*domain.values(), 0, *[b""] * deposit_rows.PORTION)
+            plan = str(connection.exec_driver_sql(deposit_rows.PRESENT_ON_SQLITE, values).all())
+            assert "COVERING INDEX signal_deposit_idx" in plan, plan
