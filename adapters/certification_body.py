@@ -17,10 +17,18 @@ async def ask(
     clients: Iterable[Identifier],
     keep: Keep,
     *,
+    private: bool = False,
+    anew: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> MatchReport:
-    """Match a client base of establishments; hits go to `keep` before they are acknowledged."""
-    return await kit.matcher.match(clients, kind=KIND, purpose=PURPOSE, keep=keep, progress=progress)
+    """Match a client base of establishments; hits go to `keep` before they are acknowledged.
+
+    With `private` the broker gets to see only those that a digest of deposits holds; `anew` forgets a run that was
+    broken off.
+    """
+    return await kit.matcher.match(
+        clients, kind=KIND, purpose=PURPOSE, keep=keep, private=private, anew=anew, progress=progress
+    )
 
 
 async def watch_clients(

@@ -58,7 +58,7 @@ def make_broker(
         store=store,
         desk=desk,
         exchange=Exchange(desk, Watching(desk)),
-        matching=Matching(desk),
+        matching=Matching(desk, store),
         mailbox=Mailbox(desk, store, doorbell, stopping),
         registers=Registers(desk, store),
         follow_ups=FollowUps(desk),

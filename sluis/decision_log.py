@@ -31,6 +31,7 @@ OPERATIONS = {
     "match.question": "question",
     "watch.load": "watch",
     "watch.hit": "watch",
+    "match.digest": "question",
     "signal.release": "release",
     "register.load": "register",
 }

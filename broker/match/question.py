@@ -6,8 +6,14 @@ A question is two disclosures, and both are decided (design: "a query is two flo
     2 each release: under the rules and facts of this moment, as if the signal were pushed now
 A release that is refused is logged, and answered as a miss: the asker does not learn that something lies there.
 The log holds counts and hits, never the list of pseudonyms.
+
+Misses are found beside the writer, in what was committed when the question came; only the others are read again,
+decided and released inside the transaction. So a long question does not hold up those who push.
+A question may be the claim of what the asker found in a digest (`digest.py`): what was found there for nothing is
+a miss like any other, and counted as one in the entry.
 """
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,13 +23,15 @@ from broker.decide.model import Decision, Request
 from broker.exchange import Desk, first_answer, kept_fields
 from broker.facts import Subject
 from broker.followup.duties import owe_after_release
+from broker.match.digest import Digests
 from broker.messages import decision_message
 from broker.retention.terms import signal_term
 from broker.ruling import Ruling, rule_on
 from broker.step import Logged, Needs, Step
-from broker.storage.port import Delivery, FirstAnswer, StoredSignal
+from broker.storage.deposit_port import DepositDomain
+from broker.storage.port import Delivery, FirstAnswer, Store, StoredSignal
 from broker.storage.retention_port import Link
-from sluis.encoding import lp
+from sluis.encoding import lp, u64
 from sluis.envelope import Envelope
 from sluis.errors import InvalidInput
 from sluis.policy.rules import Operation
@@ -48,14 +56,16 @@ class Release:
 class Matching:
     """Answers questions of recipients about their own subjects."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, store: Store) -> None:
         self._desk = desk
+        self._store = store
+        self.digests = Digests(desk, store)
 
     async def ask(self, caller: Caller, request: exchange_pb2.MatchRequest) -> exchange_pb2.MatchAnswer:
         """Decide, log and answer one frame of a question.
 
         The hits of the answer hold positions and log indexes; the caller of this method adds the envelopes.
-        Raises InvalidInput for a malformed frame, and what admission raises.
+        Raises InvalidInput for a malformed frame or `unknown-digest`, and what admission raises.
         """
         asker = await self._desk.directory.admit(caller)
         data = request.pseudonyms
@@ -66,8 +76,21 @@ class Matching:
         positions: dict[bytes, int] = {}
         for at in range(0, len(data), PSEUDONYM_LENGTH):
             positions.setdefault(data[at : at + PSEUDONYM_LENGTH], at // PSEUDONYM_LENGTH)
-        question = _Question(self._desk, asker, request, positions)
+        if request.digest_index:
+            await asyncio.to_thread(self.digests.check_claim, asker, request)
+        present = await asyncio.to_thread(self._present, asker, request, positions)
+        question = _Question(self._desk, asker, request, positions, present)
         return await self._desk.committer.submit(question)
+
+    def _present(
+        self, asker: Admitted, request: exchange_pb2.MatchRequest, positions: dict[bytes, int]
+    ) -> frozenset[bytes]:
+        domain = DepositDomain(
+            recipient=asker.oin, agreement=request.agreement, kind=request.kind, epoch=request.epoch
+        )
+        now_ms = int(self._desk.clock().timestamp() * 1000)
+        # In order, so that the database walks its index in one direction.
+        return self._store.deposits.present(domain, sorted(positions), now_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +99,7 @@ class _Question:
     asker: Admitted
     message: exchange_pb2.MatchRequest
     positions: dict[bytes, int]
+    present: frozenset[bytes]
 
     def needs(self) -> Needs:
         message = self.message
@@ -93,13 +117,16 @@ class _Question:
         question = rule_on(step, self._question(step), self.desk.bundle)
         releases = self._releases(step) if question.permitted else []
         hits = [release for release in releases if release.verdict.ruling.permitted]
+        asked, found = len(self.positions), len({hit.position for hit in hits})
+        claim = {"digest": self.message.digest_index, "missed": asked - found}
         logged = question.log(
             step,
             "match.question",
             {
                 "asked": len(self.message.pseudonyms) // PSEUDONYM_LENGTH,
-                "hits": len({hit.position for hit in hits}),
+                "hits": found,
                 "outcome": "answered" if question.permitted else "refused",
+                **(claim if self.message.digest_index else {}),
             },
         )
         return self._answer(step, question.decision, logged, releases)
@@ -121,7 +148,7 @@ class _Question:
     def _releases(self, step: Step) -> list[Release]:
         message = self.message
         found = step.tx.deposits(
-            self.asker.oin, message.agreement, message.kind, message.epoch, self.positions.keys(), step.now_ms
+            self.asker.oin, message.agreement, message.kind, message.epoch, self.present, step.now_ms
         )
         step.read_more(
             Needs(
@@ -171,7 +198,8 @@ class _Question:
     def _digest(self) -> bytes:
         message = self.message
         parts = (message.agreement, message.purpose, message.kind, message.epoch, message.pseudonyms)
-        return hashlib.sha256(lp("sluis/v1/match", *parts)).digest()
+        claim = (u64(message.digest_index),) if message.digest_index else ()
+        return hashlib.sha256(lp("sluis/v1/match", *parts, *claim)).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

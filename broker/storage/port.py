@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from broker.storage.console_port import ConsoleRead, ConsoleStore
+from broker.storage.deposit_port import DepositStore
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
 from broker.storage.follow_up_port import FollowUpStore, FollowUpTransaction
 from broker.storage.log_port import Decided, Head, KeptCheckpoint
@@ -324,6 +325,8 @@ class Store(Protocol):
         """The registers that a party has in force in its own domain, by log index."""
         ...
 
+    @property
+    def deposits(self) -> DepositStore: ...
     @property
     def console(self) -> ConsoleStore:
         """Sessions, tokens and readings of the console."""

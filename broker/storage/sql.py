@@ -14,6 +14,8 @@ from sqlalchemy import Row, select
 from broker.storage.bulk import is_postgres
 from broker.storage.console_port import ConsoleStore
 from broker.storage.console_rows import ConsoleRows
+from broker.storage.deposit_port import DepositStore
+from broker.storage.deposit_rows import DepositRows
 from broker.storage.engines import Engines, lend, session
 from broker.storage.exchange_index import SqlExchangeIndex
 from broker.storage.finding_port import FindingStore
@@ -59,6 +61,7 @@ class SqlStore:
         self._writes = Writes(engines.dialect)
         self.exchange_index = SqlExchangeIndex(engines, self._queries)
         self._tiles = TileCache(self._queries.log)
+        self.deposits: DepositStore = DepositRows(engines, self._queries)
         self.console: ConsoleStore = ConsoleRows(engines)
         self.proposals: ProposalStore = ProposalRows(engines)
         self.subjects: SubjectStore = SubjectRows(engines)

@@ -98,12 +98,16 @@ class SignalTable(BrokerTable, table=True):
 
     __tablename__: ClassVar[str] = "signal"
     __table_args__ = (
+        # Questions and digests are answered from it alone, without reading a signal.
         Index(
             "signal_deposit_idx",
             *("recipient", "agreement", "kind", "epoch", "pseudonym"),
+            *("pushed_index", "expires_at_ms", "delivery"),
             sqlite_where=text("delivery = 'on_match'"),
             postgresql_where=text("delivery = 'on_match'"),
         ),
+        # Not of deposits alone: then PostgreSQL would take it for other reads while the table is small.
+        Index("signal_pushed_index_idx", "pushed_index"),
         Index(
             "signal_retain_until_ms_idx",
             *("retain_until_ms", "signal_id"),

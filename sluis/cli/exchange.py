@@ -23,6 +23,7 @@ from adapters.table import ParsedFile
 from sluis.cli.audit_receipts import check_receipts
 from sluis.cli.output import EXIT_DENIED, EXIT_FAILED, EXIT_VERIFICATION, print_json, progress_bar, say
 from sluis.client import Kit, KitSettings
+from sluis.client.matcher import MatchReport
 from sluis.client.receiver import Keep, ReceivedSignal
 from sluis.identifiers import Oin
 
@@ -160,22 +161,40 @@ def match(
     body: Annotated[
         str | None, typer.Option("--body", help="Only firms with this certificerende_instelling.")
     ] = None,
+    private: Annotated[
+        bool,
+        typer.Option(
+            "--private",
+            help="Fetch a digest of what lies deposited, and let the broker see only the firms found in it.",
+        ),
+    ] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Begin from the start, also when the last run was broken off.")
+    ] = False,
     as_data: Json = False,
 ) -> None:
-    """Ask which of the firms that you certify have a signal that you may know of."""
+    """Ask which of the firms that you certify have a signal that you may know of.
+
+    What is broken off (Ctrl-C, a lost connection) goes on where it was when you ask again within a day.
+    """
     file = read_certified(clients, today=today())
     tell_problems(clients, file)
-    firms = [firm for firm in file.accepted if body is None or firm.certified_by == body]
+    firms = [firm.establishment for firm in file.accepted if body is None or firm.certified_by == body]
 
     async def run() -> None:
         async with Kit.open(KitSettings.load(config)) as kit:
-            with progress_bar("pseudonymise", len(firms)) as progress:
-                report = await ask(kit, [f.establishment for f in firms], keep_in(out), progress=progress)
+            epochs = await kit.pseudonymiser.epochs(kit.agreement, kit.oin)
+            with progress_bar("ask", 2 * len(firms) * len(epochs)) as progress:
+                report = await ask(kit, firms, keep_in(out), private=private, anew=anew, progress=progress)
             alarm = await check_receipts(kit)
-        say(f"asked {report.asked}: {len(report.hits)} hits, {report.misses} misses")
+        _tell_match(report)
         data = {
             "asked": report.asked,
             "misses": report.misses,
+            "resumed": report.resumed,
+            "claimed": report.claimed,
+            "digest_bytes": report.digest_bytes,
+            "earlier_hits": sorted(subject.value for subject in report.earlier),
             "hits": [
                 {"subject": subject.value, "signals": [as_json(signal) for signal in signals]}
                 for subject, signals in report.hits.items()
@@ -183,7 +202,20 @@ def match(
         }
         finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0, alarm=alarm)
 
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    except KeyboardInterrupt:
+        say("broken off; ask again within a day, and it goes on where it was")
+        raise
+
+
+def _tell_match(report: MatchReport) -> None:
+    hits = len(report.hits.keys() | report.earlier)
+    say(f"asked {report.asked}: {hits} hits, {report.misses} misses")
+    if report.claimed is not None:
+        say(f"the broker saw {report.claimed} of them; a digest of {report.digest_bytes} bytes was fetched")
+    if report.resumed:
+        say(f"went on with a run that was broken off: {len(report.earlier)} of the hits were kept then")
 
 
 async def _passing_on(kit: Kit, out: Path, firms: tuple[CertifiedFirm, ...]) -> Keep:
