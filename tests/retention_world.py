@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from broker.policy.officers import OfficerFunction, Officers
+from broker.retention.asking import Asker
 from broker.retention.clock import TrustedClock
 from broker.retention.holds import Holds
 from broker.retention.keeper import Alone, Keeper, Swept
@@ -18,6 +19,12 @@ from tests.actors import Actor
 from tests.world import World
 
 
+def asker(world: World) -> Asker:
+    """Asks with the world's receipt key."""
+    desk = world.broker.desk
+    return Asker(signer=desk.signer, bundle=lambda: desk.bundle)
+
+
 def keeper(world: World) -> Keeper:
     """A keeper that works straight on the world's database."""
     return Keeper(
@@ -26,6 +33,7 @@ def keeper(world: World) -> Keeper:
         clock=world.clock,
         trusted=TrustedClock(world.store),
         prover=lambda: world.broker.desk.prover,
+        asker=asker(world),
         zone=world.broker.desk.bundle.zone,
     )
 

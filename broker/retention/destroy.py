@@ -3,10 +3,11 @@
 
     1 take the next signals that ended, and leave those under a legal hold (holds.py)
     2 log each: the destruction record (AVG 5(1)(e); "proces-verbaal van vernietiging")
-    3 empty its envelope (payload and wrapped key), redaction and pseudonym; the row stays as a stub
-    4 remove the salts of its entries, what was decided on, and the first answers: nobody can open a link any more
-    5 the same for entries without a kept signal (questions, refusals, registers), a record for each sort
-    6 the same for a register that was not renewed within its term
+    3 ask who received it to destroy its copy (asking.py)
+    4 empty its envelope (payload and wrapped key), redaction and pseudonym; the row stays as a stub
+    5 remove the salts of its entries, what was decided on, and the first answers: nobody can open a link any more
+    6 the same for entries without a kept signal (questions, refusals, registers), a record for each sort
+    7 the same for a register that was not renewed within its term
 
 The entries stay, so the log is provable as before. What they commit to can no longer be opened.
 
@@ -19,11 +20,12 @@ The entries stay, so the log is provable as before. What they commit to can no l
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from broker.retention.asking import CERTIFICATE_LOST, RETENTION_ENDED, Asker
 from broker.retention.holds import held_by, holds_entry
 from broker.retention.terms import EXPIRY, REFUSED, later
 from broker.step import Needs, Step, rfc3339
@@ -46,14 +48,19 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class DestroySignals:
-    """One batch of signals."""
+    """One batch of signals. It asks those who received them to destroy their copies too."""
 
+    asker: Asker
     after: Cursor = START
     portion: int = PORTION
 
     def needs(self) -> Needs:
         """Nothing but the head: what ended is read inside the transaction."""
-        return Needs()
+        return Needs(alone=True)
+
+    def next(self, after: Cursor) -> "DestroySignals":
+        """The batch that follows."""
+        return replace(self, after=after)
 
     def settle(self, step: Step) -> Done:
         """Destroy the next portion."""
@@ -66,6 +73,8 @@ class DestroySignals:
             mine = step.tx.retention.links_of(signal)
             logged = step.log(_record(signal, mine))
             destroyed.append((signal.signal_id, logged.index))
+            lost = counted_from(signal)[2] == "loss"
+            self.asker.ask(step, signal.signal_id, CERTIFICATE_LOST if lost else RETENTION_ENDED)
             links += mine
         if ended:
             step.tx.retention.empty_signals(destroyed)
@@ -88,6 +97,10 @@ class DestroyLinks:
     def needs(self) -> Needs:
         """Nothing but the head."""
         return Needs()
+
+    def next(self, after: tuple[int, int]) -> "DestroyLinks":
+        """The batch that follows."""
+        return replace(self, after=after)
 
     def settle(self, step: Step) -> Done:
         """Destroy the next portion, with one record for each operation among them."""

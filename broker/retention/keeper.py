@@ -20,6 +20,7 @@ import structlog
 
 from broker.committer import Work
 from broker.facts import FactProver
+from broker.retention.asking import Asker
 from broker.retention.clock import TrustedClock
 from broker.retention.destroy import DestroyLinks, DestroyRegister, DestroySignals, Done
 from broker.retention.loss import PORTION, LookForLoss
@@ -88,6 +89,7 @@ class Keeper:
     clock: Callable[[], datetime]
     trusted: TrustedClock
     prover: Callable[[], FactProver]
+    asker: Asker
     zone: ZoneInfo
     interval: float = 60.0
     _looked: _Looked = field(default_factory=_Looked)
@@ -117,7 +119,7 @@ class Keeper:
         await asyncio.to_thread(self.trusted.check, int(now.timestamp() * 1000))
         swept = Swept()
         swept.moved = await self._move(now.astimezone(self.zone).date())
-        swept.signals, held = await self._all(DestroySignals())
+        swept.signals, held = await self._all(DestroySignals(self.asker))
         swept.held += held
         swept.links, held = await self._all(DestroyLinks())
         swept.held += held
@@ -137,7 +139,7 @@ class Keeper:
             destroyed, held = destroyed + done.destroyed, held + done.held
             if done.more is None:
                 return destroyed, held
-            work = type(first)(after=done.more, portion=first.portion)
+            work = work.next(done.more)
 
     async def _move(self, today: date) -> int:
         registers = await asyncio.to_thread(self.store.retention.registers)

@@ -24,6 +24,7 @@ from broker.storage.writes import Step
 
 _SIGNAL, _SALT, _ENTRY = TABLES["signal"], TABLES["entry_salt"], TABLES["log_entry"]
 _HOLD, _SUBJECT, _CLOCK = TABLES["legal_hold"], TABLES["hold_subject"], TABLES["retention_clock"]
+_FOLLOW_UP = TABLES["follow_up"]
 _SNAPSHOT, _REGISTER = TABLES["register_snapshot"], TABLES["register_entry"]
 _RETAINED: Rows = select(*(_SIGNAL.c[field.name] for field in fields(RetainedSignal)))
 _PAGE = 1_000
@@ -82,9 +83,13 @@ class RetentionWrites:
         return [_retained(row) for row in self._all(query)]
 
     def links_of(self, signal: RetainedSignal) -> Sequence[int]:
-        """The entries whose salts go with a signal: its push, and what was decided on it later."""
+        """The entries whose salts or answers go with a signal: its push, what was decided on it later, a correction."""
         later = select(_SALT.c.log_index).where(_SALT.c.signal_id == signal.signal_id)
-        return sorted({signal.pushed_index, *(row.log_index for row in self._all(later))})
+        corrected = select(_FOLLOW_UP.c.log_index).where(
+            _FOLLOW_UP.c.signal_id == signal.signal_id, _FOLLOW_UP.c.replacement.is_not(None)
+        )
+        found = (row.log_index for query in (later, corrected) for row in self._all(query))
+        return sorted({signal.pushed_index, *found})
 
     def links_due(self, now_ms: int, after: tuple[int, int], limit: int) -> Sequence[EndedLink]:
         """Entries whose own link ended."""

@@ -26,6 +26,7 @@ from broker.console.site import ConsoleParts
 from broker.console.tiles import LogFiles
 from broker.keys import BrokerKeys
 from broker.policy.active import install
+from broker.retention.asking import Asker
 from broker.retention.clock import TrustedClock
 from broker.retention.keeper import Keeper
 from broker.settings import BrokerSettings, WitnessSettings
@@ -188,6 +189,7 @@ def _keeper(settings: BrokerSettings, broker: Broker) -> Keeper:
         clock=utc_now,
         trusted=TrustedClock(store, settings.witness_vkeys()),
         prover=lambda: desk.prover,
+        asker=Asker(signer=desk.signer, bundle=lambda: desk.bundle),
         zone=desk.bundle.zone,
         interval=settings.retention_seconds,
     )

@@ -58,18 +58,23 @@ def expire(
 
 def _sweep(store: "Store", settings: "BrokerSettings") -> dict[str, int]:
     from broker.facts import FactProver
+    from broker.keys import BrokerKeys
     from broker.policy.active import stored_bundle
+    from broker.retention.asking import Asker
     from broker.retention.clock import TrustedClock
     from broker.retention.keeper import Alone, Keeper
+    from broker.signer import ReceiptSigner
     from sluis.rpc.server import utc_now
 
     bundle = stored_bundle(store, store.activations()[-1].digest)
+    keys = BrokerKeys.load(settings.keys, settings.origin)
     keeper = Keeper(
         store=store,
         carrier=Alone(store=store, clock=utc_now),
         clock=utc_now,
         trusted=TrustedClock(store, settings.witness_vkeys()),
         prover=lambda: FactProver(bundle),
+        asker=Asker(signer=ReceiptSigner(keys.receipt, settings.origin), bundle=lambda: bundle),
         zone=bundle.zone,
     )
     swept = asyncio.run(keeper.sweep())

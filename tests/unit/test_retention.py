@@ -2,7 +2,6 @@
 """Retention: when a signal ends, what goes then, what stays, and what is said of it."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -15,7 +14,6 @@ from broker.retention.keeper import confirm_clock
 from broker.retention.terms import later
 from broker.storage.subject_port import SubjectDomain
 from sluis.errors import Conflict, SluisError
-from sluis.header import Delivery
 from sluis.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from tests.retention_world import keeper, kept, row, sweep
 from tests.world import AGREEMENT, DAY_MS, EPOCH, FIRM, OTHER_FIRM, World, bundle
@@ -200,9 +198,9 @@ async def test_many_go_in_batches_that_are_each_whole(world: World) -> None:
     world.clock.move(days=366)
     world.store.retention.set_swept(world.clock.ms())
     one = keeper(world)
-    first = await one.carrier.submit(destroy.DestroySignals(portion=2))
+    first = await one.carrier.submit(destroy.DestroySignals(one.asker, portion=2))
     assert (first.destroyed, first.more is not None) == (2, True)
-    assert (await one._all(destroy.DestroySignals(portion=2)))[0] == 3
+    assert (await one._all(destroy.DestroySignals(one.asker, portion=2)))[0] == 3
 
 
 # what keeps working
@@ -361,42 +359,3 @@ def test_the_first_sweep_of_an_old_database_is_measured_by_the_log(world: World)
         clock.check(last + LEAP_MS + 1)
     clock.check(last + LEAP_MS)
     clock.check(last + 2 * LEAP_MS)
-
-
-# nothing stays in the file
-
-
-@pytest.mark.parametrize("delivery", [Delivery.MAILBOX, Delivery.ON_MATCH])
-async def test_nothing_destroyed_can_be_found_in_the_files_of_sqlite(
-    world: World, delivery: Delivery
-) -> None:
-    goes: list[bytes] = []
-    stays: list[bytes] = []
-    for recipient in (world.cast.sna, world.cast.body):
-        await world.certify(FIRM, OTHER_FIRM, recipient=recipient)
-    make = world.envelope if delivery is Delivery.MAILBOX else world.deposit
-    for number in range(40):
-        subject, days, pieces = (FIRM, 10, goes) if number % 2 else (OTHER_FIRM, 300, stays)
-        envelope = make(subject, expires_at_ms=world.clock.ms() + days * DAY_MS)
-        await world.push(envelope)
-        data = row(world, envelope.header.signal_id)["envelope"]
-        pieces += [data[at : at + 64] for at in range(600, len(data) - 64, 700)]
-    salts = {item.log_index: item.salt for item in world.store.decided(0, world.size)}
-    assert found_in(world.folder, goes) == goes
-    world.clock.move(days=11)
-    assert (await sweep(world)).signals == 20
-    left = {item.log_index for item in world.store.decided(0, world.size)}
-    goes += [salt for index, salt in salts.items() if index not in left]
-    assert len(salts) - len(left) >= 20
-    assert found_in(world.folder, goes) == []
-    assert found_in(world.folder, stays) == stays
-    for recipient in (world.cast.sna, world.cast.body):
-        await world.certify(OTHER_FIRM, recipient=recipient)  # until then the register has the pseudonym too
-    assert world.store.retention.scrub()
-    assert found_in(world.folder, [FIRM, OTHER_FIRM]) == [OTHER_FIRM]
-
-
-def found_in(folder: Path, needles: list[bytes]) -> list[bytes]:
-    """Which of these stand in the database's files."""
-    data = b"".join(path.read_bytes() for path in sorted(folder.glob("broker.db*")))
-    return [needle for needle in needles if needle in data]

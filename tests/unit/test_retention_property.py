@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from broker.retention.asking import Asker
 from broker.retention.destroy import DestroyLinks, DestroySignals, Done
+from broker.signer import ReceiptSigner
 from broker.step import Step
 from broker.storage.open import open_store
 from broker.storage.port import Store
@@ -23,10 +25,18 @@ from broker.storage.retention_port import LegalHold, Link
 from broker.storage.sql import SqlStore
 from sluis.canonical import canonical_json
 from sluis.hold import HoldScope, new_hold
+from sluis.policy.bundle import default_directory, load_bundle
+from sluis.signing import SigningKey
 from tests.contract.rows import OTHER, RECIPIENT, SENDER, digest, first_answer, push
 
 PARTIES = (SENDER, RECIPIENT, OTHER)
 DAY = 86_400_000
+
+# Asks whom it asks in tests/unit/test_retention.py; here nobody is there to hear it.
+ASKER = Asker(
+    signer=ReceiptSigner(SigningKey.generate(), "broker.example/log"),
+    bundle=lambda: load_bundle(default_directory()),
+)
 
 numbers = st.integers(0, 9)
 operations = st.one_of(
@@ -77,7 +87,7 @@ class Play:
         name = f"signal {self.serial}"
         end = (self.days + days) * DAY
         with self.store.transaction() as tx:
-            index = push(tx, name, sender=sender, recipient=recipient, expires_at_ms=end)
+            index = push(tx, name, sender=sender, recipient=recipient, expires_at_ms=end, delivery="on_match")
             tx.commit()
         self.signals.append(Kept(name, (sender, recipient), end, [index]))
 
@@ -149,7 +159,7 @@ class Play:
 
     def _sweep(self, days: int) -> None:
         self.days += days
-        for work in (DestroySignals(portion=2), DestroyLinks(portion=2)):
+        for work in (DestroySignals(ASKER, portion=2), DestroyLinks(portion=2)):
             self._all(work)
         for kept in self.signals:
             kept.gone |= kept.end <= self.days * DAY and not self._held(kept)
@@ -162,7 +172,7 @@ class Play:
                 tx.commit()
             if done.more is None:
                 return
-            work = type(work)(after=done.more, portion=work.portion)
+            work = work.next(done.more)
 
     # what must hold after each sweep
 
