@@ -4,7 +4,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from adapters.labour_inspectorate import fine_draft
 from broker.policy.officers import OfficerFunction
 from demo.rule_change import enrol_for_console
 from tests.scenarios.scene import Scene, running_scene
+from tests.warm import run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -61,14 +61,8 @@ class Office:
 
 def run_sluis(*words: str) -> subprocess.CompletedProcess[str]:
     """Run a command line of ours."""
-    return subprocess.run(
-        [sys.executable, "-m", "sluis", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={name: value for name, value in os.environ.items() if not name.startswith("SLUIS_")},
-    )
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SLUIS_")}
+    return run(words, kept)
 
 
 async def _play(scene: Scene) -> None:

@@ -26,6 +26,7 @@ from sluis.client import Kit
 from sluis.client.auditor import AuditReport
 from sluis.client.receiver import ReceivedSignal
 from sluis.client.sender import Draft, PushOutcome
+from tests.warm import launch
 
 BODIES = ("Waarmerk Noord", "Waarmerk Zuid")
 PROVISIONS = ("WML;7", "WML;7a", "WML;13", "WML;15", "WML;18b(2)")  # on the list before and after July 2026
@@ -161,6 +162,8 @@ def set_scene(
     cast = make_cast(root, BODIES)
     wanted = (first, first + 1, first + 2, first + 3)
     stage = set_stage(root, cast, database=database, tap=tap, wanted=wanted)
+    for service in stage.services:
+        service.launch = launch
     set_option(stage.broker, **{**BROKER_OPTIONS, **(broker or {})})
     for service in stage.evaluators:
         set_option(service, **(evaluators or {}))
