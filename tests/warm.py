@@ -10,6 +10,7 @@ on Linux everything is started by its command line.
     launch([sys.executable, "-m", "sluis", ...], log, env)     # as subprocess.Popen, for demo.stage.Service
 """
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -26,6 +27,7 @@ from demo.stage import Running, spawn
 
 OURS = [sys.executable, "-m", "sluis"]
 SECONDS = 60.0
+PR_SET_PDEATHSIG = 1
 
 
 @lru_cache(maxsize=1)
@@ -107,6 +109,9 @@ def run_cold(words: Sequence[str], env: Mapping[str, str]) -> "subprocess.Comple
 def _become(words: list[str], out: str, err: str, env: dict[str, str], folder: str) -> None:
     """In the child: take on what a command line would have given, and run the command."""
     os.setsid()
+    ctypes.CDLL(None).prctl(
+        PR_SET_PDEATHSIG, signal.SIGKILL
+    )  # nothing stays behind when the tests are killed
     for path, number in ((out, 1), (err, 2)):
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(opened, number)

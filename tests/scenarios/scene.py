@@ -157,7 +157,7 @@ def set_scene(
     broker: Mapping[str, object] | None = None,
     evaluators: Mapping[str, object] | None = None,
 ) -> Iterator[Scene]:
-    """Make a stage of its own below a folder; nothing runs yet, and whatever was started is ended."""
+    """Make a stage of its own below a folder; nothing runs yet, and whatever was started is killed."""
     first = random.SystemRandom().choice(_own_ports())
     cast = make_cast(root, BODIES)
     wanted = (first, first + 1, first + 2, first + 3)
@@ -172,7 +172,6 @@ def set_scene(
     with ExitStack() as ending:
         for service in stage.services:
             ending.callback(service.kill)
-        ending.callback(stage.stop)
         yield Scene(stage=stage, firms=world, today=today, _fines=fine_rows(firms, today))
 
 
