@@ -61,7 +61,8 @@ def postgres_tables() -> Iterator[str]:
 
 
 @contextmanager
-def _lend(request: pytest.FixtureRequest, folder: Path, *, postgres: bool) -> Iterator[Database]:
+def lend(request: pytest.FixtureRequest, folder: Path, *, postgres: bool) -> Iterator[Database]:
+    """Lend a new database; its stores are closed when the block ends."""
     from_nothing = getattr(request.module, "FROM_NOTHING", False)
     url = f"sqlite:///{folder}/broker.db"
     with ExitStack() as stack:
@@ -81,21 +82,21 @@ def _lend(request: pytest.FixtureRequest, folder: Path, *, postgres: bool) -> It
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """Lend a new database of each kind."""
-    with _lend(request, tmp_path, postgres=request.param == "postgres") as made:
+    with lend(request, tmp_path, postgres=request.param == "postgres") as made:
         yield made
 
 
 @pytest.fixture
 def sqlite_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """Lend a new SQLite database, for what only SQLite has."""
-    with _lend(request, tmp_path, postgres=False) as made:
+    with lend(request, tmp_path, postgres=False) as made:
         yield made
 
 
 @pytest.fixture
 def postgres_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """Lend a new PostgreSQL database, for what only PostgreSQL has."""
-    with _lend(request, tmp_path, postgres=True) as made:
+    with lend(request, tmp_path, postgres=True) as made:
         yield made
 
 
