@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -110,7 +111,7 @@ def load_bundle(directory: Traversable | Path) -> Bundle:
 
 def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     """Build a bundle from files by name (`catalog/roles.yaml`). Raises InvalidInput `malformed-rule`."""
-    documents = {name: load(data, name) for name, data in files.items()}
+    documents = {name: _document(data, name) for name, data in files.items()}
     words = {_stem(name): document for name, document in documents.items() if name.startswith("catalog/")}
     if missing := set(SORTS) - words.keys():
         raise refusal("this file of the catalogue is missing", f"catalog/{min(missing)}.yaml", 1)
@@ -124,6 +125,12 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
             raise texts[name].refusal(f"the id `{agreement.id}` differs from the name of the file", ("id",))
     check_agreements(agreements, texts, catalog)
     return _indexed(_digest(documents), catalog, agreements)
+
+
+@lru_cache(maxsize=64)
+def _document(data: bytes, name: str) -> Document:
+    """Read a file; of two versions of the rules most files are the same. Nobody changes a document."""
+    return load(data, name)
 
 
 def _indexed(digest: str, catalog: Catalog, agreements: Mapping[str, Agreement]) -> Bundle:

@@ -4,7 +4,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from broker.console.people import Role
 from broker.policy.officers import OfficerFunction
 from demo.rule_change import enrol_for_console
 from tests.scenarios.scene import Scene, running_scene
+from tests.warm import OURS, run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -62,14 +62,11 @@ class Office:
 
 def run_sluis(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command line of ours, and type something into it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SLUIS_")}
+    if not typed:
+        return run(words, kept)
     return subprocess.run(
-        [sys.executable, "-m", "sluis", *words],
-        input=typed,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={name: value for name, value in os.environ.items() if not name.startswith("SLUIS_")},
+        [*OURS, *words], input=typed, capture_output=True, text=True, check=False, timeout=60, env=kept
     )
 
 

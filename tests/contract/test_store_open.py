@@ -19,6 +19,8 @@ from sluis.errors import Conflict, InvalidInput, Unavailable
 from tests.contract.conftest import Database
 from tests.contract.rows import AGREEMENT, EPOCH, RECIPIENT, digest, push_all
 
+FROM_NOTHING = True  # here a database begins without tables
+
 
 def _writer(store: Store) -> SqlStore:
     assert isinstance(store, SqlStore)

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""What a warm process has imported before it is forked (tests/warm.py)."""
+
+import gc
+from importlib import import_module
+
+SERVICES = ("broker.wire.serve", "evaluator.serve", "witness.serve")
+COMMANDS = ("sluis.cli", "demo.stage")
+LATE = (  # what a service imports when it begins
+    "sqlalchemy.dialects.sqlite.pysqlite",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "uvicorn.protocols.http.h11_impl",
+)
+
+for name in (*SERVICES, *COMMANDS, *LATE):
+    import_module(name)
+gc.collect()
+gc.freeze()  # so that a child's collector does not copy what it shares
