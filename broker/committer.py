@@ -138,8 +138,9 @@ class Committer:
             if crowd and self._linger:
                 time.sleep(self._linger)
             parcels, last = self._drain(first)
-            crowd = len(parcels) > 1
-            self._commit([ticket for parcel in parcels for ticket in parcel.tickets])
+            tickets = [ticket for parcel in parcels for ticket in parcel.tickets]
+            crowd = len(tickets) > 1
+            self._commit(tickets)
             self._answer(parcels)
             if last:
                 return
