@@ -15,7 +15,7 @@ the transaction. Nothing here sees an identifier or a value: a pseudonym, names 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -26,7 +26,7 @@ from broker.committer import Committer
 from broker.decide.model import Request
 from broker.facts import FactProver, Subject
 from broker.followup.duties import owe_after_release, severity_of
-from broker.messages import decision_message
+from broker.messages import check_idempotency_key, decision_message
 from broker.policy.active import ActivePolicy
 from broker.retention.terms import Term, link_of, signal_term
 from broker.ruling import Ruling, rule_on
@@ -36,7 +36,7 @@ from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 from broker.storage.retention_port import FOLLOWS
 from sluis.encoding import lp
 from sluis.envelope import Envelope, KeptField, verify, withhold
-from sluis.errors import Conflict, InvalidInput, NotPermitted
+from sluis.errors import Conflict, InvalidInput, NotPermitted, SluisError, Unavailable
 from sluis.header import Delivery as DeliveryMode
 from sluis.header import Header
 from sluis.identifiers import Oin
@@ -99,11 +99,45 @@ class Exchange:
         signal id, Unavailable when nothing was done.
         """
         sender = await self._desk.directory.admit(caller)
+        return await self._desk.committer.submit(self._verified(sender, request))
+
+    async def push_all(
+        self, caller: Caller, requests: Sequence[exchange_pb2.PushRequest]
+    ) -> list[exchange_pb2.PushResponse | SluisError]:
+        """Carry the signals of a frame, each as `push` does; for each its answer or what it raised, in order.
+
+        Raises Unavailable when nothing was done with some of them.
+        """
+        outcomes: dict[int, exchange_pb2.PushResponse | SluisError] = {}
+        works: dict[int, _Push] = {}
+        try:
+            sender = await self._desk.directory.admit(caller)
+        except Unavailable:
+            raise
+        except SluisError as error:
+            return [error] * len(requests)
+        for position, request in enumerate(requests):
+            try:
+                works[position] = self._verified(sender, request)
+            except SluisError as error:
+                outcomes[position] = error
+        if works:
+            settled = await self._desk.committer.submit_all(list(works.values()))
+            outcomes.update(zip(works, settled, strict=True))
+        if failed := [error for error in outcomes.values() if isinstance(error, Unavailable)]:
+            raise failed[0]
+        return [outcomes[position] for position in range(len(requests))]
+
+    def _verified(self, sender: Admitted, request: exchange_pb2.PushRequest) -> "_Push":
+        """Step 2: the work that is left, or the error for what is no signal of this sender."""
+        check_idempotency_key(request.idempotency_key)
         envelope = envelope_from_wire(request.envelope)
         check_offer(sender, envelope, self._desk.clock())
         verify(envelope, sender.card.signing_key)
-        push = _Push(self._desk, self._watchers, sender, request.idempotency_key, envelope, request.strict)
-        return await self._desk.committer.submit(push)
+        digest = _digest(envelope, strict=request.strict)
+        return _Push(
+            self._desk, self._watchers, sender, request.idempotency_key, envelope, request.strict, digest
+        )
 
 
 def check_offer(sender: Admitted, envelope: Envelope, now: datetime) -> None:
@@ -135,6 +169,7 @@ class _Push:
     key: str
     envelope: Envelope
     strict: bool
+    digest: bytes
 
     def needs(self) -> Needs:
         header = self.envelope.header
@@ -152,7 +187,7 @@ class _Push:
 
     def settle(self, step: Step) -> exchange_pb2.PushResponse:
         admit(step, self.sender)
-        if (first := first_answer(step, self.sender.oin, self.key, self._digest())) is not None:
+        if (first := first_answer(step, self.sender.oin, self.key, self.digest)) is not None:
             answer = exchange_pb2.PushResponse.FromString(first.answer)
             answer.repeated_request = True
             return answer
@@ -182,7 +217,7 @@ class _Push:
 
     def _withheld(self, ruling: Ruling) -> tuple[WithheldField, ...]:
         """Which fields do not pass, by index."""
-        if not ruling.permitted:
+        if not ruling.permitted or not ruling.decision.withheld:
             return ()
         reasons = {item.name: item for item in ruling.decision.withheld}
         released = set(ruling.decision.released)
@@ -221,7 +256,7 @@ class _Push:
             FirstAnswer(
                 oin=self.sender.oin,
                 key=self.key,
-                content_digest=self._digest(),
+                content_digest=self.digest,
                 answer=answer.SerializeToString(),
                 log_index=logged.index,
             )
@@ -282,11 +317,6 @@ class _Push:
                 bundle=self.desk.bundle,
             )
 
-    def _digest(self) -> bytes:
-        envelope = self.envelope
-        parts = (envelope.header_bytes, envelope.root(), envelope.signature, bytes([self.strict]))
-        return hashlib.sha256(lp("sluis/v1/push", *parts)).digest()
-
 
 def subject_of(header: Header) -> Subject:
     """Whom a signal is about, as the broker knows it."""
@@ -316,6 +346,12 @@ def passed_on_from(step: Step, header: Header) -> UUID | None:
 def kept_fields(envelope: Envelope) -> tuple[tuple[str, str], ...]:
     """Name and category of the fields that are still there."""
     return tuple((item.name, item.category) for item in envelope.fields if isinstance(item, KeptField))
+
+
+def _digest(envelope: Envelope, *, strict: bool) -> bytes:
+    """What an idempotency key stands for: the same key with another digest is a mistake of the sender."""
+    parts = (envelope.header_bytes, envelope.root(), envelope.signature, bytes([strict]))
+    return hashlib.sha256(lp("sluis/v1/push", *parts)).digest()
 
 
 def first_answer(step: Step, oin: Oin, key: str, digest: bytes) -> FirstAnswer | None:
