@@ -12,7 +12,7 @@
     console_view                                    choices that an officer keeps under a name
     finding, finding_draw                           what officers look at (finding_tables.py)
     lease                                           who does a task, on an engine without advisory locks
-    projection, exchange_*                          what the console reads; follows from the log alone
+    projection, exchange_*                          what the console reads, from the log alone (exchange_tables.py)
 
 Indexes follow the reads in `queries.py`. Changing a table needs a migration; a test compares the two.
 """
@@ -332,59 +332,3 @@ class LeaseTable(BrokerTable, table=True):
     name: str = Field(sa_column=Column(Text, primary_key=True))
     holder: str = Field(sa_column=Column(Text, nullable=False))
     expires_at_ms: int = Field(sa_column=Column(BIG, nullable=False))
-
-
-class ProjectionTable(BrokerTable, table=True):
-    """The one row that says up to which entry the tables below have followed the log."""
-
-    __tablename__: ClassVar[str] = "projection"
-    __table_args__ = (CheckConstraint("projection_id = 1", name="one_row"),)
-    projection_id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
-    position: int = Field(sa_column=Column(BIG, nullable=False))
-
-
-class ExchangeShapeTable(BrokerTable, table=True):
-    """What entries of exchanges have in common (`broker.storage.projected.Shape`); never changed."""
-
-    __tablename__: ClassVar[str] = "exchange_shape"
-    __table_args__ = (Index("exchange_shape_first_index_idx", "first_index"),)
-    shape_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
-    first_index: int = Field(sa_column=Column(BIG, nullable=False))
-    content: str = Field(sa_column=Column(Text, nullable=False))
-
-
-class ExchangeRowTable(BrokerTable, table=True):
-    """An entry of an exchange, by its place in the log."""
-
-    __tablename__: ClassVar[str] = "exchange_row"
-    __table_args__ = (
-        Index("exchange_row_shape_id_log_index_idx", "shape_id", "log_index"),
-        Index(
-            "exchange_row_exchange_idx",
-            "exchange",
-            sqlite_where=text("exchange <> ''"),
-            postgresql_where=text("exchange <> ''"),
-        ),
-    )
-    log_index: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
-    time_ms: int = Field(sa_column=Column(BIG, nullable=False))
-    shape_id: int = Field(sa_column=Column(BIG, nullable=False))
-    exchange: str = Field(sa_column=Column(Text, nullable=False))
-    previous: int | None = Field(default=None, sa_column=Column(BIG))
-
-
-class ExchangeCubeTable(BrokerTable, table=True):
-    """How many entries of a shape on a day (20261125), and in a month (202611)."""
-
-    __tablename__: ClassVar[str] = "exchange_cube"
-    bucket: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
-    shape_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
-    entries: int = Field(sa_column=Column(BIG, nullable=False))
-
-
-class ExchangeDayTable(BrokerTable, table=True):
-    """The first entry of each day; the log's times never go down."""
-
-    __tablename__: ClassVar[str] = "exchange_day"
-    bucket: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
-    first_index: int = Field(sa_column=Column(BIG, nullable=False))

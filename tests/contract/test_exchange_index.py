@@ -244,7 +244,7 @@ def tables(store: Store) -> dict[str, list[tuple[Any, ...]]]:
         "exchange_cube": "*",
         "exchange_day": "*",
         "exchange_shape": "shape_id, content",
-        "projection": "*",
+        "projection": "position, marked",
     }
     with store._engines.reader.connect() as connection:
         return {
