@@ -40,7 +40,7 @@ from broker.storage.slices import Mask, Slices, added, counted, counts_of, numbe
 from sluis.errors import InvalidInput
 
 MAX_ROWS = 200
-GLANCE = 20  # so many times the rows wanted are looked through first: most choices are common
+GLANCES = (3, 20)  # so many times the rows wanted are looked through first: most choices are common
 
 
 class SqlExchangeIndex:
@@ -96,11 +96,12 @@ class SqlExchangeIndex:
             mask = now.shapes.chosen(sight, chosen)
             low, high = self._bounds(now.connection, days)
             high = min(high, MAX_INTEGER if before_index is None else before_index)
-            glance = {"low": low, "high": high, "limit": GLANCE * limit}
-            rows = now.connection.execute(self._read.downwards, glance).all()
-            near = [row for row in rows if now.shapes.is_under(mask, row.shape_id)]
-            if len(near) >= limit or len(rows) < GLANCE * limit:
-                return _dressed(now, near[:limit])
+            for times in GLANCES:
+                glance = {"low": low, "high": high, "limit": times * limit}
+                rows = now.connection.execute(self._read.downwards, glance).all()
+                near = [row for row in rows if now.shapes.is_under(mask, row.shape_id)]
+                if len(near) >= limit or len(rows) < times * limit:
+                    return _dressed(now, near[:limit])
             return self._found(now, mask, (low, high), limit)
 
     def _found(self, now: Moment, mask: Mask, bounds: tuple[int, int], limit: int) -> Sequence[ExchangeRow]:

@@ -8,7 +8,7 @@ with variant indexes", SIGMOD 1997). A choice of things is a mask of the same fo
     count       0 3 1 0 2 1
     slice 0     0 1 1 0 0 1
     slice 1     0 1 0 0 1 0
-    the mask    0 1 0 0 1 1   counts 1 * 2 + 2 * 2 = 6
+    a mask      0 1 0 0 1 1   has 1 + 1 in slice 0 and 2 + 2 in slice 1: the things 0, 1 and 4 count 6
 """
 
 import sys
