@@ -46,6 +46,12 @@ def first_day(bucket: int) -> date:
     return date(year, *divmod(rest, 100))
 
 
+def last_day(bucket: int) -> date:
+    """The last day of a bucket of either sort."""
+    day = first_day(bucket)
+    return day if bucket > ALL_MONTHS[0][1] else next_month(day) - _DAY
+
+
 def next_month(day: date) -> date:
     """The first day of the month after."""
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

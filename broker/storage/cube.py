@@ -27,6 +27,7 @@ class _Kept:
     generation: int
     shapes: Shapes = field(default_factory=Shapes)
     since: int = 0  # shapes of earlier entries are known
+    known: int = -1  # the position at which they were last read
     buckets: OrderedDict[int, tuple[int, Slices]] = field(default_factory=OrderedDict)  # the latest used last
     bytes: int = 0
 
@@ -40,10 +41,13 @@ class Moment:
     kept: _Kept
     shapes: Shapes
     position: int
+    asked: dict[tuple[int, int], Mapping[int, Slices]] = field(default_factory=dict)
 
     def counts(self, low: int, high: int) -> Mapping[int, Slices]:
         """The counts of the buckets from `low` to `high`, rising."""
-        return self.cube.counts(self, low, high)
+        if (low, high) not in self.asked:
+            self.asked[low, high] = self.cube.counts(self, low, high)
+        return self.asked[low, high]
 
 
 class Cube:
@@ -78,15 +82,17 @@ class Cube:
             cube=self,
             connection=connection,
             kept=kept,
-            shapes=self._shapes_of(connection, kept),
+            shapes=self._shapes_of(connection, kept, int(state.position)),
             position=int(state.position),
         )
 
-    def _shapes_of(self, connection: Connection, kept: _Kept) -> Shapes:
+    def _shapes_of(self, connection: Connection, kept: _Kept, position: int) -> Shapes:
         with self._lock:
-            rows = connection.execute(self._shapes, {"since": kept.since}).all()
-            kept.shapes = kept.shapes.with_more(rows)
-            kept.since = max((kept.since, *(row.first_index for row in rows)))
+            if kept.known < position:
+                rows = connection.execute(self._shapes, {"since": kept.since}).all()
+                kept.shapes = kept.shapes.with_more(rows)
+                kept.since = max((kept.since, *(row.first_index for row in rows)))
+                kept.known = position
             return kept.shapes
 
     def counts(self, moment: Moment, low: int, high: int) -> Mapping[int, Slices]:

@@ -8,12 +8,13 @@ Each reading is of one moment: it has one snapshot of the database.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, text
 
-from broker.storage.buckets import ALL_MONTHS, columns, first_day, is_by_day, ranges
+from broker.storage.buckets import ALL_MONTHS, columns, first_day, is_by_day, last_day, ranges
 from broker.storage.cube import Cube, Moment
 from broker.storage.engines import Engines, session, snapshot
 from broker.storage.exchange_writes import ROW, FollowerWrites
@@ -33,6 +34,7 @@ from broker.storage.projected import (
     Results,
     Shape,
     Sight,
+    Survey,
     day_bucket,
 )
 from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
@@ -93,64 +95,23 @@ class SqlExchangeIndex:
         if limit <= 0:
             return []
         with self._moment() as now:
-            mask = now.shapes.chosen(sight, chosen)
-            low, high = self._bounds(now.connection, days)
-            high = min(high, MAX_INTEGER if before_index is None else before_index)
-            for times in GLANCES:
-                glance = {"low": low, "high": high, "limit": times * limit}
-                rows = now.connection.execute(self._read.downwards, glance).all()
-                near = [row for row in rows if now.shapes.is_under(mask, row.shape_id)]
-                if len(near) >= limit or len(rows) < times * limit:
-                    return _dressed(now, near[:limit])
-            return self._found(now, mask, (low, high), limit)
+            return self._rows(now, sight, chosen, days, before_index, limit)
 
-    def _found(self, now: Moment, mask: Mask, bounds: tuple[int, int], limit: int) -> Sequence[ExchangeRow]:
-        """The newest rows of some shapes, sought where the counts say that they are."""
-        low, high = bounds
-        needed, first = self._needed(now, mask, bounds, limit)
-        ids = [now.shapes.shapes[number].shape_id for number in numbers_in(needed)]
-        low = max(low, first)
-        if len(ids) > limit:
-            # Of the shapes with the newest rows, as many as there are rows to find: others cannot have one.
-            rows = self._queries.each_among(now.connection, self._read.newest, ids, low=low, high=high)
-            newest = {row.shape_id: row.newest for row in rows if row.newest is not None}
-            ids = sorted(newest, key=newest.__getitem__, reverse=True)[:limit]
-        if not ids:
-            return []
-        values = {"low": low, "high": high, "limit": limit}
-        values |= {f"s{place}": shape_id for place, shape_id in enumerate(ids)}
-        return _dressed(now, now.connection.execute(self._read.merged(len(ids)), values).all())
-
-    def _needed(self, now: Moment, mask: Mask, bounds: tuple[int, int], limit: int) -> tuple[Mask, int]:
-        """The shapes that the newest rows can have, and an entry before which no row has to be sought."""
-        low, high = bounds
-        ends = now.connection.execute(self._read.days_between, {"low": low, "high": high}).one()
-        if ends.last is None:
-            return 0, low
-        needed, found = 0, 0
-        for bucket, slices in _downwards(now, int(ends.first), int(ends.last)):
-            needed |= present(slices) & mask
-            # Of the last day, the entries from `high` on are counted too, but are not to be found.
-            found += counted(slices, mask) if bucket != ends.last else 0
-            if found >= limit:
-                first = {"bucket": day_bucket(first_day(bucket))}
-                return needed, int(now.connection.execute(self._read.first_of_day, first).scalar_one())
-        return needed, low
+    def survey(
+        self, sight: Sight, chosen: Filter, days: Days, before_index: int | None, limit: int
+    ) -> Survey:
+        """Rows, facets and results over time, as of the same moment."""
+        with self._moment() as now:
+            return Survey(
+                rows=self._rows(now, sight, chosen, days, before_index, min(limit, MAX_ROWS)),
+                facets=_facets(now, sight, chosen, days),
+                columns=_columns(now, sight, chosen, days),
+            )
 
     def facets(self, sight: Sight, chosen: Filter, days: Days | None) -> Facets:
         """Count each facet under the choice in the others."""
         with self._moment() as now:
-            counts = _sum(now, days)
-        shapes, there = now.shapes, present(counts)
-        found: dict[str, dict[str, int]] = {}
-        for facet in FACETS:
-            mask = there & shapes.chosen(sight, chosen, but=facet)
-            numbers = dict.fromkeys(chosen.chosen.get(facet, ()), 0)
-            for value, having in shapes.having[facet].items():
-                if both := having & mask:
-                    numbers[value] = counted(counts, both)
-            found[facet] = dict(sorted(numbers.items(), key=lambda item: (-item[1], item[0])))
-        return Facets(total=counted(counts, shapes.chosen(sight, chosen)), counts=found)
+            return _facets(now, sight, chosen, days)
 
     def matrix(
         self, sight: Sight, days: Days | None, chosen: Filter = EVERY
@@ -167,21 +128,8 @@ class SqlExchangeIndex:
 
     def days(self, sight: Sight, days: Days, chosen: Filter = EVERY) -> Sequence[Column]:
         """The results over time, with empty columns; by month when the range is over a hundred days."""
-        by_day = is_by_day(days)
-        cut = [(day_bucket(days.first), day_bucket(days.last))] if by_day else ranges(days)
-        parts: dict[date, list[Slices]] = {}
         with self._moment() as now:
-            for low, high in cut:
-                for bucket, slices in now.counts(low, high).items():
-                    day = first_day(bucket)
-                    parts.setdefault(day if by_day else max(day.replace(day=1), days.first), []).append(
-                        slices
-                    )
-        mask = now.shapes.chosen(sight, chosen)
-        return [
-            Column(first=first, last=last, results=_results(now, added(parts.get(first, ())), mask))
-            for first, last in columns(days)
-        ]
+            return _columns(now, sight, chosen, days)
 
     def cells(self, sight: Sight, days: Days, chosen: Filter = EVERY) -> Sequence[Cell]:
         """How often each shape occurred on each day. Raises InvalidInput for over a hundred days."""
@@ -216,15 +164,116 @@ class SqlExchangeIndex:
         with snapshot(self._engines.reader) as connection:
             yield self._cube.moment(connection)
 
+    def _rows(
+        self, now: Moment, sight: Sight, chosen: Filter, days: Days | None, before: int | None, limit: int
+    ) -> Sequence[ExchangeRow]:
+        mask = now.shapes.chosen(sight, chosen)
+        low, high = self._bounds(now.connection, days)
+        high = min(high, MAX_INTEGER if before is None else before)
+        found = self._glance(now, mask, low, high, limit)
+        if found is None:
+            where = self._where(now, mask, low, high, limit)
+            low = max(low, where.first)
+            if where.end < high:
+                high = where.end
+                found = self._glance(now, mask, low, high, limit)
+            if found is None:
+                found = self._sought(now, where.shapes, low, high, limit)
+        return _dressed(now, found)
+
+    def _glance(self, now: Moment, mask: Mask, low: int, high: int, limit: int) -> Sequence[Row[Any]] | None:
+        """The newest rows of a choice, if they stand among the newest of all; else None."""
+        for times in GLANCES:
+            values = {"low": low, "high": high, "limit": times * limit}
+            rows = now.connection.execute(self._read.downwards, values).all()
+            near = [row for row in rows if now.shapes.is_under(mask, row.shape_id)]
+            if len(near) >= limit or len(rows) < times * limit:
+                return near[:limit]
+        return None
+
+    def _where(self, now: Moment, mask: Mask, low: int, high: int, limit: int) -> "_Where":
+        """Ask the counts where the newest rows of a choice are."""
+        ends = now.connection.execute(self._read.days_between, {"low": low, "high": high}).one()
+        found = _Where(shapes=0, first=low, end=low)
+        if ends.last is None:
+            return found
+        counts = 0
+        for bucket, slices in _downwards(now, int(ends.first), int(ends.last)):
+            here = present(slices) & mask
+            if here and not found.shapes:
+                found.end = self._first_of(now.connection, last_day(bucket) + timedelta(days=1))
+            found.shapes |= here
+            # Of the last day, the entries from `high` on are counted too, but are not to be found.
+            counts += counted(slices, mask) if bucket != ends.last else 0
+            if counts >= limit:
+                found.first = self._first_of(now.connection, first_day(bucket))
+                break
+        return found
+
+    def _sought(self, now: Moment, shapes: Mask, low: int, high: int, limit: int) -> Sequence[Row[Any]]:
+        """The newest rows of some shapes, by a seek in an index for each."""
+        ids = [now.shapes.shapes[number].shape_id for number in numbers_in(shapes)]
+        if len(ids) > limit:
+            # Of the shapes with the newest rows, as many as there are rows to find: others cannot have one.
+            rows = self._queries.each_among(now.connection, self._read.newest, ids, low=low, high=high)
+            newest = {row.shape_id: row.newest for row in rows if row.newest is not None}
+            ids = sorted(newest, key=newest.__getitem__, reverse=True)[:limit]
+        if not ids:
+            return []
+        values = {"low": low, "high": high, "limit": limit}
+        values |= {f"s{place}": shape_id for place, shape_id in enumerate(ids)}
+        return now.connection.execute(self._read.merged(len(ids)), values).all()
+
     def _bounds(self, connection: Connection, days: Days | None) -> tuple[int, int]:
         """The entries of a range of days: first, and the one after the last."""
         if days is None:
             return 0, MAX_INTEGER
-        low, high = (
-            connection.execute(self._read.first_of_day, {"bucket": day_bucket(day)}).scalar()
-            for day in (days.first, days.last + timedelta(days=1))
+        return self._first_of(connection, days.first), self._first_of(
+            connection, days.last + timedelta(days=1)
         )
-        return MAX_INTEGER if low is None else int(low), MAX_INTEGER if high is None else int(high)
+
+    def _first_of(self, connection: Connection, day: date) -> int:
+        """The first entry of a day or, when it has none, of a later one."""
+        found = connection.execute(self._read.first_of_day, {"bucket": day_bucket(day)}).scalar()
+        return MAX_INTEGER if found is None else int(found)
+
+
+@dataclass(slots=True)
+class _Where:
+    """The shapes that the newest rows of a choice can have, and the entries from `first` to before `end`."""
+
+    shapes: Mask
+    first: int
+    end: int
+
+
+def _facets(now: Moment, sight: Sight, chosen: Filter, days: Days | None) -> Facets:
+    counts, shapes = _sum(now, days), now.shapes
+    there, whole = present(counts), shapes.chosen(sight, chosen)
+    found: dict[str, dict[str, int]] = {}
+    for facet in FACETS:
+        picked = chosen.chosen.get(facet, ())
+        mask = there & (shapes.chosen(sight, chosen, but=facet) if picked else whole)
+        numbers = dict.fromkeys(picked, 0)
+        for value, having in shapes.having[facet].items():
+            if both := having & mask:
+                numbers[value] = counted(counts, both)
+        found[facet] = dict(sorted(numbers.items(), key=lambda item: (-item[1], item[0])))
+    return Facets(total=counted(counts, whole), counts=found)
+
+
+def _columns(now: Moment, sight: Sight, chosen: Filter, days: Days) -> Sequence[Column]:
+    by_day, mask = is_by_day(days), now.shapes.chosen(sight, chosen)
+    parts: dict[date, list[Slices]] = {}
+    for low, high in [(day_bucket(days.first), day_bucket(days.last))] if by_day else ranges(days):
+        for bucket, slices in now.counts(low, high).items():
+            day = first_day(bucket)
+            column = day if by_day else max(day.replace(day=1), days.first)
+            parts.setdefault(column, []).append(slices)
+    return [
+        Column(first=first, last=last, results=_results(now, added(parts.get(first, ())), mask))
+        for first, last in columns(days)
+    ]
 
 
 def _sum(now: Moment, days: Days | None) -> Slices:

@@ -190,6 +190,15 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A choice in a range of days: its newest rows, its facets, and its results over time."""
+
+    rows: Sequence[ExchangeRow]
+    facets: Facets
+    columns: Sequence[Column]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """How many exchanges of one shape there were on one day."""
 
@@ -237,6 +246,12 @@ class ExchangeIndex(Protocol):
         ...
 
     def facets(self, sight: Sight, chosen: Filter, days: Days | None) -> Facets: ...
+    def survey(
+        self, sight: Sight, chosen: Filter, days: Days, before_index: int | None, limit: int
+    ) -> Survey:
+        """What `exchanges`, `facets` and `days` say, as of the same moment, so that the figures add up."""
+        ...
+
     def matrix(
         self, sight: Sight, days: Days | None, chosen: Filter = EVERY
     ) -> Mapping[tuple[str, str], Results]:

@@ -86,6 +86,10 @@ def compare(
         )
     older = [row for row in wanted[::-1] if row.log_index < before]
     assert index.exchanges(sight, chosen, days, before, 7) == older[:7]
+    survey = index.survey(sight, chosen, days or YEAR, before, 7)
+    assert survey.rows == older[:7]  # the year holds all of a made-up log
+    assert survey.facets == facets
+    assert survey.columns == index.days(sight, days or YEAR, chosen)
 
 
 @settings(
