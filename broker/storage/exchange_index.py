@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, text
 
-from broker.storage.buckets import ALL_MONTHS, columns, first_day, is_by_day, last_day, ranges
+from broker.storage.buckets import ALL_MONTHS, columns, first_day, is_by_day, is_month, last_day, ranges
 from broker.storage.cube import Cube, Moment
 from broker.storage.engines import Engines, session, snapshot
 from broker.storage.exchange_writes import ROW, FollowerWrites
@@ -198,7 +198,7 @@ class SqlExchangeIndex:
         if ends.last is None:
             return found
         counts = 0
-        for bucket, slices in _downwards(now, int(ends.first), int(ends.last)):
+        for bucket, slices in _downwards(now, mask, int(ends.first), int(ends.last), limit):
             here = present(slices) & mask
             if here and not found.shapes:
                 found.end = self._first_of(now.connection, last_day(bucket) + timedelta(days=1))
@@ -282,13 +282,22 @@ def _sum(now: Moment, days: Days | None) -> Slices:
     return added(slices for low, high in cut for slices in now.counts(low, high).values())
 
 
-def _downwards(now: Moment, first: int, last: int) -> Iterator[tuple[int, Slices]]:
-    """The buckets that cover the days from `first` to `last`, the newest first; the last day by itself."""
+def _downwards(now: Moment, mask: Mask, first: int, last: int, limit: int) -> Iterator[tuple[int, Slices]]:
+    """The buckets that cover the days from `first` to `last`, newest first; the last day by itself.
+
+    A month in which a choice occurs `limit` times is given day by day.
+    """
     yield from now.counts(last, last).items()
-    if first < last:
-        before = Days(first_day(first), first_day(last) - timedelta(days=1))
-        for low, high in reversed(list(ranges(before))):
-            yield from reversed(list(now.counts(low, high).items()))
+    if first >= last:
+        return
+    before = Days(first_day(first), first_day(last) - timedelta(days=1))
+    for low, high in reversed(list(ranges(before))):
+        for bucket, slices in reversed(list(now.counts(low, high).items())):
+            if is_month(bucket) and counted(slices, mask) >= limit:
+                days = now.counts(day_bucket(first_day(bucket)), day_bucket(last_day(bucket)))
+                yield from reversed(list(days.items()))
+            else:
+                yield bucket, slices
 
 
 def _results(now: Moment, counts: Slices, mask: Mask) -> Results:
