@@ -6,9 +6,7 @@ from typing import ClassVar
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Text
 from sqlmodel import Field
 
-from broker.storage.tables import BIG, METADATA, BrokerTable
-
-__all__ = ["METADATA"]
+from broker.storage.tables import BIG, BrokerTable
 
 
 class ConsoleSessionTable(BrokerTable, table=True):

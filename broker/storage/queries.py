@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, any_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from broker.storage.all_tables import METADATA
 from broker.storage.bulk import is_postgres
 from broker.storage.faults import storage_errors
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
-from broker.storage.retention_tables import METADATA
 
 MAX_INTEGER = (1 << 63) - 1
 _PORTION = 900  # a SQLite may be built for no more than 999 parameters

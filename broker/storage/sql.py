@@ -4,7 +4,7 @@
 Reads use connections of their own and never wait for a writer (SQLite's WAL, PostgreSQL's snapshots).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -181,9 +181,13 @@ class SqlStore:
 
     def party(self, oin: str) -> PartyRow | None:
         """Give a participant."""
+        return self.parties([oin]).get(oin)
+
+    def parties(self, oins: Collection[str]) -> Mapping[str, PartyRow]:
+        """Give the participants among `oins`."""
         with session(self._engines.reader) as connection:
-            rows = list(self._queries.each_among(connection, self._queries.directory.parties, [oin]))
-        return party_row(rows[0]) if rows else None
+            rows = self._queries.each_among(connection, self._queries.directory.parties, oins)
+            return {row.oin: party_row(row) for row in rows}
 
     def party_page(self, after: str, limit: int, role: str) -> Sequence[PartyRow]:
         """Give participants with an OIN above `after`, in order; of any role when `role` is empty."""

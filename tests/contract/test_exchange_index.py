@@ -188,12 +188,12 @@ def test_pages_follow_each_other_without_gap_or_repetition(followed: Store) -> N
     assert index.exchanges(ALL, chosen, YEAR, None, 0) == []
 
 
-@pytest.mark.parametrize("glance", [0, 1, 20])
+@pytest.mark.parametrize("glances", [(), (1,), (3, 20)])
 def test_rare_and_common_choices_find_the_same_rows(
-    followed: Store, monkeypatch: pytest.MonkeyPatch, glance: int
+    followed: Store, monkeypatch: pytest.MonkeyPatch, glances: tuple[int, ...]
 ) -> None:
     """Both ways to the newest rows: looking through the newest, and asking each shape for its newest."""
-    monkeypatch.setattr(exchange_index, "GLANCE", glance)
+    monkeypatch.setattr(exchange_index, "GLANCES", glances)
     rows, index = plain(followed), followed.exchange_index
     for chosen in CHOICES:
         for limit in (1, 3, 10):
@@ -247,7 +247,7 @@ def tables(store: Store) -> dict[str, list[tuple[Any, ...]]]:
         "exchange_cube": "*",
         "exchange_day": "*",
         "exchange_shape": "shape_id, content",
-        "projection": "*",
+        "projection": "position, marked",
     }
     with store._engines.reader.connect() as connection:
         return {

@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, event, text
 
-from broker.storage.follow_up_tables import METADATA
+from broker.storage.all_tables import METADATA
 from broker.storage.open import open_store
 from broker.storage.port import Store
 from broker.storage.queries import Rows
