@@ -83,6 +83,8 @@ CODES: dict[str, CodeText] = {
     "column-missing": CodeText(*_INVALID, "a required column or value is missing", "een verplichte kolom of waarde ontbreekt"),
     "identifier-format": CodeText(*_INVALID, "the identifier has the wrong form", "het nummer heeft niet de juiste vorm"),
     "identifier-check": CodeText(*_INVALID, "the identifier fails its check digit", "het nummer voldoet niet aan de controleproef"),
+    "person-name": CodeText(*_INVALID, "a name needs a letter, and at most 100 characters", "een naam heeft een letter nodig, en hoogstens 100 tekens"),
+    "person-birth-date": CodeText(*_INVALID, "a date of birth must be YYYY-MM-DD, with 00 for what is unknown", "een geboortedatum moet JJJJ-MM-DD zijn, met 00 voor wat onbekend is"),
     "date-format": CodeText(*_INVALID, "a date must be YYYY-MM-DD", "een datum moet JJJJ-MM-DD zijn"),
     "date-order": CodeText(*_INVALID, "the dates are in the wrong order", "de datums staan in de verkeerde volgorde"),
     "date-future": CodeText(*_INVALID, "the date lies in the future", "de datum ligt in de toekomst"),
