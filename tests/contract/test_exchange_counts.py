@@ -18,6 +18,7 @@ from broker.storage.port import LogRow, Store
 from broker.storage.projected import EVERY, FACETS, Days, ExchangeRow, Filter, Sight
 from broker.storage.sql import SqlStore
 from sluis.canonical import canonical_json
+from sluis.errors import Defect
 from tests.contract.conftest import Database
 from tests.contract.exchange_rows import ALL, BANK, NLA, SNCU, START, STRANGER, YEAR, entry, made_log
 from tests.contract.test_exchange_index import RANGES, category, visible
@@ -190,6 +191,19 @@ def test_a_follower_of_an_older_version_leaves_nothing_stale(database: Database)
     compare_all(80)
     take_in(writer, log[80:])
     compare_all(120)
+
+
+def test_a_reading_that_fails_leaves_nothing_open(database: Database) -> None:
+    store, log = database.open(), log_of(60, 6)
+    take_in(store, log)
+    spoil = "UPDATE exchange_shape SET content = replace(content, '{}', '{}')"
+    _run(store, spoil.format("signal.push", "signal.pull"))
+    broken = database.open()
+    for _ in range(10):  # more than there are connections
+        with pytest.raises(Defect):
+            broken.exchange_index.facets(ALL, EVERY, None)
+    _run(store, spoil.format("signal.pull", "signal.push"))
+    compare(broken, went_through(log), ALL, EVERY, YEAR, before=60)
 
 
 def test_an_update_of_the_tables_needs_no_rebuild(database: Database) -> None:
