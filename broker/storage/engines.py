@@ -11,7 +11,7 @@ cut off.
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,21 @@ class Engines:
     def dialect(self) -> Dialect:
         """How this engine speaks SQL."""
         return self.writer.dialect
+
+    def rewrite(self, tables: Sequence[str]) -> None:
+        """Write tables anew without what was deleted from them; SQLite does the whole file."""
+        with storage_errors():
+            if self.dialect.name != "postgresql":
+                connection = sqlite3.connect(str(self.writer.url.database), timeout=_STATEMENT_MS / 1000)
+                try:
+                    connection.execute("VACUUM")
+                finally:
+                    connection.close()
+                return
+            with self.single.connect() as alone:
+                alone.exec_driver_sql("SET statement_timeout = 0")
+                for table in tables:
+                    alone.exec_driver_sql(f"VACUUM (FULL) {table}")
 
     def truncate_log(self) -> bool:
         """Empty SQLite's write-ahead log, in which old pages stand; False when somebody still reads from it."""

@@ -169,3 +169,7 @@ class RetentionStore(Protocol):
     def scrub(self) -> bool:
         """Overwrite what SQLite's write-ahead log still holds of old pages; False when readers were in the way."""
         ...
+
+    def rewrite(self) -> None:
+        """Write the tables anew without what was destroyed; on PostgreSQL they are locked meanwhile."""
+        ...

@@ -27,6 +27,7 @@ _HOLD, _SUBJECT, _CLOCK = TABLES["legal_hold"], TABLES["hold_subject"], TABLES["
 _FOLLOW_UP = TABLES["follow_up"]
 _SNAPSHOT, _REGISTER = TABLES["register_snapshot"], TABLES["register_entry"]
 _RETAINED: Rows = select(*(_SIGNAL.c[field.name] for field in fields(RetainedSignal)))
+_REWRITTEN = ("signal", "entry_salt", "first_answer", "register_entry", "hold_subject")
 _PAGE = 1_000
 _HOLD_COLUMNS = tuple(field.name for field in fields(LegalHold) if field.name != "subjects")
 _WAITING = text("signal.destroyed_index IS NULL")  # word for word the index's condition
@@ -268,6 +269,11 @@ class RetentionRows:
         if is_postgres(self._engines.dialect):
             return True
         return self._engines.truncate_log()
+
+    def rewrite(self) -> None:
+        """Write what is left anew: PostgreSQL leaves old rows in its files until their place is used again."""
+        self._engines.rewrite(_REWRITTEN)
+        self.scrub()
 
     def _all(self, query: Rows) -> Sequence[Row[Any]]:
         with session(self._engines.reader) as connection:

@@ -100,6 +100,17 @@ def _overdue(store: "Store") -> dict[str, object]:
 
 
 @app.command()
+def scrub(config: Config = None) -> None:
+    """Write the tables anew without what was destroyed. PostgreSQL locks them meanwhile: pick a quiet hour."""
+    store, _, _ = open_broker(config)
+    try:
+        store.retention.rewrite()
+    finally:
+        store.close()
+    say("nothing that was destroyed before stands in the tables' files any more")
+
+
+@app.command()
 def hold(
     statements: Statements,
     opening: Annotated[

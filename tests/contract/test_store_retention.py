@@ -253,6 +253,18 @@ def test_the_clock_of_retention_is_kept(database: Database) -> None:
     assert store.retention.scrub()
 
 
+def test_rewriting_leaves_what_is_kept(store: Store) -> None:
+    push_all(store, "goes", expires_at_ms=10)
+    push_all(store, "stays")
+    destroy(store, 15)
+    store.retention.rewrite()
+    assert look(store, "SELECT envelope FROM signal ORDER BY pushed_index") == [
+        (b"",),
+        (b"envelope of stays",),
+    ]
+    push_all(store, "new")
+
+
 def test_a_reader_in_the_way_of_scrubbing_is_told_and_harms_nothing(sqlite_database: Database) -> None:
     store = sqlite_database.open()
     push_all(store, "one")
