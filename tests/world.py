@@ -27,10 +27,9 @@ from broker.app import Broker, make_broker
 from broker.storage.open import open_store
 from broker.storage.port import DeliveryView, Store
 from sluis.canonical import parse_canonical
-from sluis.client.sender import new_uuid7
 from sluis.envelope import Envelope, Field, Suite, seal
 from sluis.errors import SluisError
-from sluis.header import Delivery, Header
+from sluis.header import Delivery, Header, new_uuid7
 from sluis.policy.bundle import Bundle, default_directory, load_bundle
 from sluis.register_snapshot import (
     SnapshotEntry,

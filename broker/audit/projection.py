@@ -22,6 +22,7 @@ from broker.storage.port import LogRow, Store
 from broker.storage.projected import (
     ACKNOWLEDGE,
     DENIED,
+    FOLLOW_UP,
     PARTLY,
     RELEASED,
     Batch,
@@ -90,13 +91,13 @@ def project(
 ) -> Batch:
     """What contiguous entries add; `rows_at` gives earlier rows, for what was delivered then."""
     parsed = [(row.log_index, entry) for row in entries if (entry := _read(row)) is not None]
-    delivered = {int(entry["previous"]) for _, entry in parsed if entry["operation"] == ACKNOWLEDGE}
+    before = {int(entry["previous"]) for _, entry in parsed if "decision" not in entry}
     start, end = entries[0].log_index, entries[-1].log_index + 1
-    earlier = rows_at([index for index in delivered if index < start])
+    earlier = rows_at([index for index in before if index < start])
     taken: dict[int, ExchangeRow] = {}
     moved: dict[int, ExchangeRow] = {}
     for index, entry in parsed:
-        if entry["operation"] != ACKNOWLEDGE:
+        if "decision" in entry:
             taken[index] = _row(index, entry, shape_of(entry, category_of))
             continue
         at = entry["previous"]
@@ -104,10 +105,11 @@ def project(
         if signal is None:
             log.error("projection.entry-lost", log_index=index)
             continue
-        (taken if at in taken else moved)[at] = replace(
-            signal, shape=_known(replace(signal.shape, acknowledged="yes"))
-        )
-        taken[index] = _row(index, entry, _confirmation(signal.shape, entry))
+        if entry["operation"] == ACKNOWLEDGE:
+            (taken if at in taken else moved)[at] = replace(
+                signal, shape=_known(replace(signal.shape, acknowledged="yes"))
+            )
+        taken[index] = _row(index, entry, _told(signal.shape, entry))
     counter = _Counts()
     for row in taken.values():
         counter.add(row)
@@ -132,7 +134,8 @@ def _read(row: LogRow) -> Mapping[str, Any] | None:
     except (ValueError, TypeError, KeyError):
         log.error("projection.entry-unreadable", log_index=row.log_index)
         return None
-    return entry if operation == ACKNOWLEDGE or "decision" in entry else None
+    tells = operation == ACKNOWLEDGE or (operation.startswith(FOLLOW_UP) and "previous" in entry)
+    return entry if tells or "decision" in entry else None
 
 
 def shape_of(entry: Mapping[str, Any], category_of: CategoryOf) -> Shape:
@@ -168,11 +171,11 @@ def _result(entry: Mapping[str, Any]) -> str:
     return PARTLY if entry["released"] and entry["withheld"] else RELEASED
 
 
-def _confirmation(signal: Shape, entry: Mapping[str, Any]) -> Shape:
-    """A confirmation is between the parties of its signal; it decided nothing."""
+def _told(signal: Shape, entry: Mapping[str, Any]) -> Shape:
+    """A confirmation or follow-up is between the parties of its signal; it decided nothing."""
     shape = replace(
         signal,
-        operation=ACKNOWLEDGE,
+        operation=entry["operation"],
         **dict.fromkeys(("result", "rule", "reason", "policy", "delivery", "acknowledged"), ""),
         outcome=entry["outcome"],
         articles=(),
@@ -205,7 +208,7 @@ class _Counts:
         self.shapes.setdefault(row.shape.shape_id, (row.log_index, row.shape))
         day = day_of(row.time_ms)
         self.days.setdefault(day_bucket(day), row.log_index)
-        if row.shape.operation != ACKNOWLEDGE:
+        if row.shape.decided:
             self._counts[day, row.shape.shape_id] += 1
 
     def move(self, before: ExchangeRow, after: ExchangeRow, since: int) -> None:

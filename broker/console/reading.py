@@ -20,6 +20,7 @@ from broker.console.people import Officer, Role, described
 from broker.console.reading_counts import Counts
 from broker.console.reading_exchanges import Exchanges
 from broker.console.reading_findings import Oversight
+from broker.console.reading_follow_ups import FollowUpReader
 from broker.console.reading_policy import PolicyReader
 from broker.console.reading_record import Record
 from broker.console.reading_register import Register
@@ -114,6 +115,11 @@ class Reader:
     def retention(self) -> RetentionReader:
         """Until when data are kept, and what was destroyed. Raises NotPermitted `not-your-role` for an operator."""
         return RetentionReader(self._store, self.sight)
+
+    @property
+    def follow_ups(self) -> FollowUpReader:
+        """What is owed about signals, and what recipients told back, in her sight."""
+        return FollowUpReader(self._store, self.sight)
 
     @property
     def saved_views(self) -> SavedViews:

@@ -14,7 +14,7 @@ from typing import Any
 from broker.audit.evidence import collect_evidence, covering_checkpoint
 from broker.policy.active import stored_bundle
 from broker.storage.port import Store
-from broker.storage.projected import ACKNOWLEDGE, Days, ExchangeRow, Filter, Sight, Survey
+from broker.storage.projected import Days, ExchangeRow, Filter, Sight, Survey
 from sluis.checkpoint import Checkpoint
 from sluis.errors import NotFound
 from sluis.evidence import Evidence
@@ -46,8 +46,8 @@ class Recorded:
 
     @property
     def confirms(self) -> bool:
-        """Whether a recipient confirms a delivery; such an entry decides nothing."""
-        return bool(self.content["operation"] == ACKNOWLEDGE)
+        """Whether it tells what happened and decides nothing: a confirmation, or most follow-ups."""
+        return "decision" not in self.content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ from typing import Any
 from broker.console.texts import Language, has_text, text_of
 from broker.decide.explain import explain
 from broker.decide.recorded import recorded_decision
-from broker.storage.projected import DENIED, PARTLY, RELEASED
+from broker.storage.projected import DENIED, FOLLOW_UP, PARTLY, RELEASED
+from sluis.followup import Act
 from sluis.policy import dutch
 from sluis.policy.bundle import Bundle
 from sluis.policy.reading_rules import address
@@ -84,9 +85,21 @@ def headline(entry: Mapping[str, Any], language: Language) -> str:
     key = f"story.{entry['operation']}.{entry.get('outcome', '')}"
     if not has_text(key):
         return text_of(language, "story.other", operation=entry["operation"])
-    return text_of(
-        language, key, asked=entry.get("asked", 0), hits=entry.get("hits", 0), entries=entry.get("entries", 0)
-    )
+    counts = {name: entry.get(name, 0) for name in ("asked", "hits", "entries", "holders", "signals")}
+    return text_of(language, key, **counts)
+
+
+def codes_of(entry: Mapping[str, Any], bundle: Bundle, language: Language) -> str:
+    """What a follow-up says, in the words of the catalogue; empty when it says nothing."""
+    said = []
+    operation = str(entry["operation"])
+    if not operation.startswith(FOLLOW_UP) or operation.removeprefix(FOLLOW_UP) not in list(Act):
+        return ""
+    act = Act(operation.removeprefix(FOLLOW_UP))
+    for sort, name in entry.get("codes", {}).items():
+        known = bundle.catalog.follow_ups.words(act, sort).get(name) or bundle.catalog.functions.get(name)
+        said.append((known.dutch if language is Language.DUTCH else known.english) if known else str(name))
+    return "; ".join(said)
 
 
 def result_of(entry: Mapping[str, Any]) -> str:
@@ -196,7 +209,7 @@ class _Words:
     def duties(self, duties: Mapping[str, str]) -> list[str]:
         """The recipient's duties, each a sentence."""
         said = []
-        for name in ("retention", "retention_after_loss"):
+        for name in ("retention", "retention_after_loss", "feedback_within"):
             if name in duties:
                 said.append(self._t(f"story.duty.{name}", period=self._period(duties[name])))
         if "handling" in duties:

@@ -6,6 +6,7 @@ a recall must reach it.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -158,11 +159,12 @@ class _Acknowledge:
             elif row.acknowledged_index is not None:
                 answer.already += 1
             else:
+                entry = json.loads(step.tx.log_entry(log_index))
                 logged = step.log(
                     {
                         "operation": "followup.acknowledge",
                         "recipient": self.recipient.oin,
-                        "exchange": str(UUID(bytes=row.signal_id)),
+                        "exchange": entry["exchange"],
                         "previous": log_index,
                         "follow_up": str(UUID(bytes=row.follow_up_id)),
                         "outcome": "delivered",

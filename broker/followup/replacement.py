@@ -95,7 +95,7 @@ def put_in_place(step: Step, desk: Desk, replacement: Replacement, first: KnownS
             "withheld": [{"name": name, "reason": NOT_IN_FIRST, "rule": ""} for _, name in withheld],
             "exchange": str(header.signal_id),
             "replaces": str(header.previous),
-            "previous": first.pushed_index,
+            "anchor": first.pushed_index,
             "delivery": header.delivery.value,
             "outcome": header.delivery.value,
             "binding": bind_signal(salt, header.pseudonym, envelope.root()).hex(),

@@ -159,3 +159,7 @@ class FollowUpStore(Protocol):
     def about(self, signal_id: bytes) -> Sequence[FollowUpRow]:
         """Every follow-up about a signal, oldest first."""
         ...
+
+    def of_agreement(self, act: str, agreement: str, party: str) -> Sequence[FollowUpRow]:
+        """Every follow-up of an act about signals that a party (empty: any) sent or received, oldest first."""
+        ...

@@ -105,3 +105,16 @@ class FollowUpRows:
         query = select(*_FOLLOW_UP).where(_FOLLOW_UP.signal_id == signal_id).order_by(_FOLLOW_UP.log_index)
         with session(self._engines.reader) as connection:
             return [FollowUpRow(**row._asdict()) for row in connection.execute(query)]
+
+    def of_agreement(self, act: str, agreement: str, party: str) -> Sequence[FollowUpRow]:
+        """Every follow-up of an act about signals that a party sent or received, oldest first."""
+        query = (
+            select(*_FOLLOW_UP)
+            .join_from(TABLES["follow_up"], TABLES["signal"], _SIGNAL.signal_id == _FOLLOW_UP.signal_id)
+            .where(_FOLLOW_UP.act == act, _SIGNAL.agreement == agreement)
+        )
+        if party:
+            query = query.where(or_(_SIGNAL.sender == party, _SIGNAL.recipient == party))
+        with session(self._engines.reader) as connection:
+            rows = connection.execute(query.order_by(_FOLLOW_UP.log_index))
+            return [FollowUpRow(**row._asdict()) for row in rows]

@@ -6,7 +6,8 @@ thousand shapes for any number of exchanges. A row is an index, a time and a sha
 day in Amsterdam. So a facet is counted over shapes, never over rows.
 
 Every reading takes a `Sight` first: an organisation sees the exchanges in which it sends or receives.
-A signal's confirmation decides nothing: it shows in `exchange` and as `acknowledged`, and is counted nowhere.
+A signal's confirmation decides nothing: it shows in `exchange` and as `acknowledged`, and is counted nowhere. Nor
+is a follow-up without a decision: it shows in `exchange`, between the parties of its signal.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from sluis.errors import InvalidInput
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 ACKNOWLEDGE = "signal.acknowledge"
+FOLLOW_UP = "followup."  # how their operations begin
 RELEASED, PARTLY, DENIED = "released", "partly", "denied"
 YEARS = (2000, 2999)
 
@@ -51,6 +53,11 @@ class Shape:
     acknowledged: str
     articles: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+
+    @property
+    def decided(self) -> bool:
+        """Whether something was decided; a confirmation and most follow-ups only tell what happened."""
+        return bool(self.result)
 
     @cached_property
     def content(self) -> str:

@@ -10,7 +10,7 @@ from functools import cached_property, reduce
 from operator import or_
 from typing import Any
 
-from broker.storage.projected import ACKNOWLEDGE, FACETS, Filter, Shape, Sight
+from broker.storage.projected import FACETS, Filter, Shape, Sight
 from broker.storage.slices import Mask, mask_of
 from sluis.errors import Defect
 
@@ -64,7 +64,7 @@ class Shapes:
 
     def seen(self, sight: Sight) -> Mask:
         """The shapes that are counted and may be seen."""
-        decided = self._all & ~self.having["operation"].get(ACKNOWLEDGE, 0)
+        decided = reduce(or_, self.having["result"].values(), 0)
         if sight.organisation is None:
             return decided
         mine = (self.having[side].get(sight.organisation, 0) for side in ("sender", "recipient"))

@@ -15,6 +15,7 @@ from sluis.cli import (
     console,
     demo,
     exchange,
+    followups,
     hold,
     keys,
     operator,
@@ -55,6 +56,18 @@ app.command("push")(exchange.push)
 app.command("receive")(exchange.receive)
 app.command("match")(exchange.match)
 app.command("watch")(watch.watch)
+for after in (
+    followups.ask,
+    followups.answer,
+    followups.feedback,
+    followups.attend,
+    followups.correct,
+    followups.rectify,
+    followups.recall,
+    followups.inbox,
+    followups.overdue,
+):
+    app.command(after.__name__)(after)
 app.command("demo")(demo.demo)
 
 

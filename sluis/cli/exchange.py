@@ -116,6 +116,11 @@ def push(
             },
             "denied": report.denied,
             "errors": report.errors,
+            "signals": [
+                {"signal_id": str(outcome.signal_id), "log_index": outcome.log_index}
+                for outcome in report.outcomes
+                if outcome.permitted
+            ],
         }
         finish(data, as_data, EXIT_FAILED if report.errors else 0, alarm=alarm)
 
@@ -259,7 +264,7 @@ def tell_problems(path: Path, file: ParsedFile[Any]) -> None:
 
 
 def finish(report: object, as_data: bool, code: int, *, alarm: bool = False) -> None:
-    """Print the report where it was asked for, and leave with the code."""
+    """Print the report and leave with the exit code; an alarm about receipts comes before everything."""
     if as_data:
         print_json(report)
     if alarm:

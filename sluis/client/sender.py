@@ -7,6 +7,7 @@ A stream that breaks is opened again; what was not answered is sent again, byte 
 """
 
 import asyncio
+import json
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ from sluis.sealing_keys import SealingPublicKey, Suite
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import envelope_to_wire
 
+SEVERITY = "severity"
 FRAME = 50
 FRAMES_AHEAD = 6
 SEAL_BATCH = 500
@@ -70,6 +72,7 @@ class PushOutcome:
     assumed: bool = False
     sent_before: bool = False
     withheld: tuple[str, ...] = ()
+    signal_id: UUID | None = None  # of a permitted signal, to say something of it later
 
 
 class Sender:
@@ -175,7 +178,7 @@ class Sender:
             created_at_ms=now_ms,
             expires_at_ms=draft.expires_at_ms,
             previous=draft.previous,
-            claims=draft.claims,
+            claims=with_severity(self._bundle, draft.claims, draft.fields),
         )
         fields = [
             Field(name=name, category=self._bundle.fields[name].category.value, value=value.encode())
@@ -274,7 +277,15 @@ class Sender:
             assumed=decision.assumed,
             sent_before=before is not None,
             withheld=tuple(item.name for item in decision.withheld),
+            signal_id=UUID(str(json.loads(answer.entry)["exchange"])) if permitted else None,
         )
+
+
+def with_severity(bundle: Bundle, claims: Mapping[str, str], fields: Mapping[str, str]) -> Mapping[str, str]:
+    """The claims, with the severity of the sealed field: the broker must see that a person has to look."""
+    if SEVERITY in fields and SEVERITY in bundle.claims:
+        return {**claims, SEVERITY: fields[SEVERITY]}
+    return claims
 
 
 def check_fields(bundle: Bundle, fields: Mapping[str, str], claims: Mapping[str, str]) -> None:

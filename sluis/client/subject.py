@@ -18,6 +18,7 @@ from sluis.identifiers import Identifier, Oin
 from sluis.v1 import audit_pb2
 
 CONFIRMED = "signal.acknowledge"
+FOLLOWED = "followup."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +94,9 @@ async def _checked(message: audit_pb2.SubjectExchange, oin: Oin, trust: Trust) -
         content = parse_canonical(row.entry)
         if content.get("exchange") != message.exchange:
             raise NotAuthentic("log-inconsistent", "the broker shows an entry of another exchange")
-        # A confirmation names its recipient only; the entry before it is among these.
-        confirms = bool(entries) and content.get("operation") == CONFIRMED
-        if not confirms and oin not in (content.get("sender"), content.get("recipient")):
+        # A confirmation or follow-up does not name both parties; the entry before it is among these.
+        follows = bool(entries) and str(content.get("operation")).startswith((CONFIRMED, FOLLOWED))
+        if not follows and oin not in (content.get("sender"), content.get("recipient")):
             raise NotAuthentic("log-inconsistent", "the broker shows an entry between others")
         await trust.prove_inclusion(row.log_index, row.entry)
         entries.append(SubjectEntry(log_index=row.log_index, content=dict(content)))

@@ -32,6 +32,7 @@ from sluis.policy.yaml_strict import MAX_BYTES, Document, load, refusal
 
 MAX_FILES = 500
 ZONE = "Europe/Amsterdam"
+FOLLOW_UPS = "follow_ups"
 
 # agreement, operation, sender role, recipient role, kind
 PermitKey: TypeAlias = tuple[str, str, str, str, str]
@@ -104,6 +105,12 @@ def default_directory() -> Traversable:
     return resources.files("policies")
 
 
+@lru_cache(maxsize=1)
+def _installed_follow_ups() -> Document:
+    name = f"catalog/{FOLLOW_UPS}.yaml"
+    return load(default_directory().joinpath(name).read_bytes(), name)
+
+
 def load_bundle(directory: Traversable | Path) -> Bundle:
     """Load all rules below a directory. Raises InvalidInput `malformed-rule` or `file-not-found`."""
     return read_bundle(read_files(directory))
@@ -113,10 +120,12 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     """Build a bundle from files by name (`catalog/roles.yaml`). Raises InvalidInput `malformed-rule`."""
     documents = {name: _document(data, name) for name, data in files.items()}
     words = {_stem(name): document for name, document in documents.items() if name.startswith("catalog/")}
-    if missing := set(SORTS) - words.keys():
+    if missing := set(SORTS) - words.keys() - {FOLLOW_UPS}:
         raise refusal("this file of the catalogue is missing", f"catalog/{min(missing)}.yaml", 1)
     if strange := words.keys() - set(SORTS):
         raise refusal("the catalogue has no such file", f"catalog/{min(strange)}.yaml", 1)
+    # Rules from before there were follow-ups: a recall must not wait for officers to approve its words.
+    words.setdefault(FOLLOW_UPS, _installed_follow_ups())
     catalog = read_catalog(words)
     texts = {_stem(name): document for name, document in documents.items() if name.startswith("agreements/")}
     agreements = {name: read(document, Agreement) for name, document in sorted(texts.items())}

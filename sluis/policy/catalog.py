@@ -163,6 +163,7 @@ class ClaimSpec(Labelled):
     type: Literal["provision", "date", "choice", "partnership"]
     pattern: str | None = None
     values: Sequence | None = None
+    refused: dict[str, Code] = Field(default_factory=dict)  # values that exist, and why they never pass
     asserted_by: Literal["sender"]
     equals: tuple[str, ...] = ()
 
@@ -348,6 +349,12 @@ def _check_claims(catalog: Catalog, documents: Mapping[str, Document]) -> None:
                 raise documents["claims"].refusal(
                     f"the field `{field}` is not in the catalogue; correct it, or add it to catalog/fields.yaml",
                     ("claims", name, "equals"),
+                )
+        for value, code in claim.refused.items():
+            if code not in catalog.reasons or value in (claim.values or ()):
+                raise documents["claims"].refusal(
+                    f"the refused value `{value}` needs a reason of catalog/reasons.yaml, and is not in `values`",
+                    ("claims", name, "refused"),
                 )
         if (claim.type == "partnership") != (name == "partnership"):
             raise documents["claims"].refusal(

@@ -104,6 +104,8 @@ def _duties(uid: str, rule: Rule, duties: Obligations, bundle: Bundle) -> Iterat
             "obligation",
             follows("retention-after-loss", "delete", after, _within(duties.retention_after_loss)),
         )
+    if duties.feedback_within is not None:
+        yield "obligation", follows("feedback", "inform", _within(duties.feedback_within))
     grounds = {"sluis:delayGround": [f"UAVG {ground}" for ground in sorted(duties.delay_grounds)]}
     told = {"informedParty": term("dataSubject"), **(grounds if duties.delay_grounds else {})}
     if duties.notice is Notice.MUST and duties.notice_within is not None:

@@ -156,10 +156,11 @@ def set_scene(
     tap: bool = False,
     broker: Mapping[str, object] | None = None,
     evaluators: Mapping[str, object] | None = None,
+    bodies: Sequence[str] = BODIES,
 ) -> Iterator[Scene]:
     """Make a stage of its own below a folder; nothing runs yet, and whatever was started is killed."""
     first = random.SystemRandom().choice(_own_ports())
-    cast = make_cast(root, BODIES)
+    cast = make_cast(root, bodies)
     wanted = (first, first + 1, first + 2, first + 3)
     stage = set_stage(root, cast, database=database, tap=tap, wanted=wanted)
     for service in stage.services:

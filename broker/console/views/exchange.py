@@ -11,7 +11,7 @@ from broker.console.labels import Labels
 from broker.console.pages import OFFICERS, Context, Download, Page, Redirect, View, moment_of
 from broker.console.reading import ReadPage, check_reason
 from broker.console.reading_exchanges import Exchange, Recorded
-from broker.console.story import Story, headline, story_of
+from broker.console.story import Story, codes_of, headline, story_of
 from broker.storage.projected import DENIED
 from sluis.errors import NotFound
 from sluis.evidence import write_evidence
@@ -90,6 +90,8 @@ def _index(text: str) -> int:
 def _chapter(context: Context, record: Recorded) -> Chapter:
     entry = record.content
     told = headline(entry, context.language)
+    if codes := codes_of(entry, context.bundle, context.language):
+        told += f" {codes[:1].upper()}{codes[1:]}."
     if record.confirms:
         return Chapter(record=record, headline=told, story=None, rules_kept=True, since=None)
     rules = _rules(context, entry["policy"])

@@ -14,6 +14,7 @@ from broker.console.words import party_name, word
 from broker.oversight.reports import REFUSALS, Affected, Processing, affected, case_results, register
 from broker.storage.projected import EVERY, ZONE, Days, ExchangeRow, Filter
 from sluis.errors import InvalidInput
+from sluis.followup import Act
 from sluis.policy import dutch
 from sluis.policy.rules import Notice
 
@@ -252,8 +253,24 @@ def show_yearly(context: Context) -> View:
         ],
         "acknowledged": facets.counts["acknowledged"].get("yes", 0),
         "waiting": facets.counts["acknowledged"].get("no", 0),
+        "feedback": _feedback(context, year),
     }
     return View(values=values, listing=Listing(columns=YEARLY_COLUMNS, rows=rows))
+
+
+def _feedback(context: Context, year: int) -> list[tuple[str, list[tuple[str, int]]]]:
+    """What recipients told back, by sort of code, each word with its number."""
+    counted = context.reader.follow_ups.feedback(YEARLY_AGREEMENT, year)
+    found = []
+    for sort in ("outcome", "measure", "usability", "reason"):
+        words = context.bundle.catalog.follow_ups.words(Act.FEEDBACK, sort)
+        lines = [
+            (word(context, words[name]) if name in words else name, number)
+            for name, number in sorted(counted.get(sort, {}).items(), key=lambda item: (-item[1], item[0]))
+        ]
+        if lines:
+            found.append((context.t(f"page.yearly.feedback.{sort}"), lines))
+    return found
 
 
 def year_days(year: int) -> Days:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from broker.console.figures import ColumnChart, Stack
 from broker.console.flows import Named, anomaly_link, exchanges_link
@@ -23,6 +24,7 @@ from sluis.note import Note
 SHOWN = 30
 OVERDUE_DAYS, OVERDUE_BACK = 7, 90
 ENDS_WITHIN = 90
+MOST_OVERDUE = 10
 BEHIND = 1000  # entries; a log that is in use is always a few ahead of the index
 OUTCOMES = ("released", "in_part", "denied")
 
@@ -59,9 +61,10 @@ def show(context: Context) -> View:
             "chart": chart,
             "total": sum(chart.stacks[-1].values),
             "tasks": [
+                *_overdue(context, named),
                 *_unconfirmed(context, counts, today),
                 *_refusals(named, counts, today),
-                *_overdue(context),
+                *_not_destroyed(context),
                 *values["tasks"],
             ],
             "behind": counts.behind() if counts.behind() > BEHIND else 0,
@@ -124,6 +127,28 @@ def _unconfirmed(context: Context, counts: Counts, today: date) -> list[Task]:
     return [Task(text=text, href=exchanges_link(acknowledged="no", **bounds))]
 
 
+def _overdue(context: Context, named: Named) -> list[Task]:
+    """Who has not done what it owes about a signal: the longest overdue by name, the others by number."""
+    now_ms = int(context.now.timestamp() * 1000)
+    found = context.reader.follow_ups.overdue(now_ms, MOST_OVERDUE)
+    tasks = [
+        Task(
+            text=context.t(
+                f"page.today.overdue.{duty.act}",
+                party=named.party(duty.debtor),
+                day=named.day(moment_of(duty.due_at_ms).astimezone(ZONE).date()),
+            ),
+            href=f"/uitwisseling/{UUID(bytes=duty.signal_id)}",
+        )
+        for duty in found
+    ]
+    more = context.reader.follow_ups.count_overdue(now_ms) - len(found) if tasks else 0
+    if more > 0:
+        text = context.t("page.today.overdue.more", n=grouped(more, context.language))
+        tasks.append(Task(text=text, href="/uitwisselingen"))
+    return tasks
+
+
 def _refusals(named: Named, counts: Counts, today: date) -> list[Task]:
     since = counts.since()
     if since is None:
@@ -133,7 +158,7 @@ def _refusals(named: Named, counts: Counts, today: date) -> list[Task]:
     return [Task(text=named.sentence(one), href=anomaly_link(one)) for one in found if one.kind == "refusals"]
 
 
-def _overdue(context: Context) -> list[Task]:
+def _not_destroyed(context: Context) -> list[Task]:
     """What ended and lacks its destruction record."""
     found = context.reader.retention.overdue(context.now)
     if not found:

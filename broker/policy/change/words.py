@@ -75,6 +75,7 @@ DUTIES = {
     "handling": Text("behandelcode", "handling code"),
     "notice": Text("kennisgeving aan de betrokkene", "notice to the subject"),
     "notice_within": Text("termijn van de kennisgeving", "term of the notice"),
+    "feedback_within": Text("termijn van de terugmelding", "term of the feedback"),
     "delay_grounds": Text(
         "gronden voor uitstel van de kennisgeving (UAVG)", "grounds to put off the notice (UAVG)"
     ),
