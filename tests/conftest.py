@@ -36,6 +36,7 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).
 structlog.configure(
     processors=[
         structlog.processors.add_log_level,
+        structlog.dev.set_exc_info,
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )

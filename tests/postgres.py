@@ -27,6 +27,8 @@ from sqlalchemy import URL, make_url
 
 VARIABLE = "SLUIS_TEST_DATABASE_URL"
 
+_watchers: list["subprocess.Popen[bytes]"] = []  # the pipe of each is open for as long as this process lives
+
 
 @lru_cache(maxsize=1)
 def _server() -> URL | str:
@@ -68,13 +70,14 @@ def _end_with_us(folder: Path) -> None:
     """End the server and remove its folder even when these tests are killed: somebody waits for the end of a pipe."""
     if os.name == "posix":
         script = 'cat; kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")"; rm -rf "$0"'
-        subprocess.Popen(
+        watcher = subprocess.Popen(
             ["sh", "-c", script, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        _watchers.append(watcher)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import IO
@@ -109,9 +110,9 @@ def run_cold(words: Sequence[str], env: Mapping[str, str]) -> "subprocess.Comple
 def _become(words: list[str], out: str, err: str, env: dict[str, str], folder: str) -> None:
     """In the child: take on what a command line would have given, and run the command."""
     os.setsid()
-    ctypes.CDLL(None).prctl(
-        PR_SET_PDEATHSIG, signal.SIGKILL
-    )  # nothing stays behind when the tests are killed
+    # When the tests are killed the process that forked this one ends, and nothing stays behind.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.close(forkserver._forkserver._forkserver_alive_fd)  # type: ignore[attr-defined]  # it waits for this
     for path, number in ((out, 1), (err, 2)):
         opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(opened, number)

@@ -2,6 +2,7 @@
 """What a warm process has imported before it is forked (tests/warm.py)."""
 
 import gc
+import os
 from importlib import import_module
 
 SERVICES = ("broker.wire.serve", "evaluator.serve", "witness.serve")
@@ -12,6 +13,7 @@ LATE = (  # what a service imports when it begins
     "uvicorn.protocols.http.h11_impl",
 )
 
+os.environ["GRPC_VERBOSITY"] = "ERROR"  # as the stage has it; gRPC reads it when it is imported
 for name in (*SERVICES, *COMMANDS, *LATE):
     import_module(name)
 gc.collect()

@@ -31,6 +31,7 @@ from sluis.policy.schema import read
 from sluis.policy.yaml_strict import MAX_BYTES, Document, load, refusal
 
 MAX_FILES = 500
+SMALL = 1 << 16  # bytes; what is larger is read again each time, and takes no room
 ZONE = "Europe/Amsterdam"
 FOLLOW_UPS = "follow_ups"
 
@@ -136,8 +137,12 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     return _indexed(_digest(documents), catalog, agreements)
 
 
-@lru_cache(maxsize=64)
 def _document(data: bytes, name: str) -> Document:
+    return _remembered(data, name) if len(data) <= SMALL else load(data, name)
+
+
+@lru_cache(maxsize=64)
+def _remembered(data: bytes, name: str) -> Document:
     """Read a file; of two versions of the rules most files are the same. Nobody changes a document."""
     return load(data, name)
 
