@@ -52,7 +52,7 @@ OF_OFFICERS = (
     "/rapporten/verwerkingen",
     f"/rapporten/verwerkingen?agreement={AGREEMENT}",
     "/rapporten/dpia",
-    "/rapporten/inbreuk?from=2026-01-01&to=2026-01-02",
+    "/rapporten/inbreuk?from=2026-01-01&to=2030-12-31",
     "/rapporten/jaarverslag",
     "/inzage",
     "/nergens",

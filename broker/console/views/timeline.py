@@ -10,7 +10,7 @@ from typing import Any
 from broker.console.figures import ColumnChart, Range, Stack
 from broker.console.flows import Named, anomaly_link, flow_link
 from broker.console.listing import Cell, Column, Kind, Listing
-from broker.console.pages import OFFICERS, OIN, WORD, Context, Page, Redirect, View
+from broker.console.pages import OFFICERS, OIN, PAGE_ROWS, WORD, Context, Page, Redirect, View
 from broker.console.people import described
 from broker.console.reading_counts import NEWEST, Sample, last_days, window
 from broker.oversight.anomalies import WEEKS, Anomaly, Counted, Flow, anomalies, counted, usual
@@ -63,7 +63,7 @@ def show(context: Context) -> View:
     found = [one for one in seen.found if _is_chosen(context, one.flow)]
     flows = counted(seen.cells)
     listed = found[: context.limit]
-    opened = context.reader.oversight.about([anomaly_subject(one.key) for one in listed])
+    opened = context.reader.oversight.about([anomaly_subject(one.key) for one in listed[:PAGE_ROWS]])
     chosen = {flow: series for flow, series in flows.items() if _is_chosen(context, flow)}
     single = len(chosen) == 1 and {"sender", "recipient", "kind"} <= context.filters.keys()
     return View(
