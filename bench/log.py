@@ -321,7 +321,7 @@ def lines_of(figures: Figures) -> Iterator[str]:
     one, floor = figures.entries, figures.hash_seconds
     yield f"{one:,} entries of {figures.entry_bytes:,.0f} bytes; load average {figures.load:.1f}"
     for name, seconds in (
-        ("append, with salts and inputs", figures.append_seconds),
+        ("append", figures.append_seconds),
         ("SHA-256 of the same tree", floor),
         ("read from the database", figures.read_seconds),
         ("verify, without reading", figures.core_seconds),
