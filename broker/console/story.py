@@ -84,7 +84,13 @@ def headline(entry: Mapping[str, Any], language: Language) -> str:
     key = f"story.{entry['operation']}.{entry.get('outcome', '')}"
     if not has_text(key):
         return text_of(language, "story.other", operation=entry["operation"])
-    return text_of(language, key, asked=entry.get("asked", 0), hits=entry.get("hits", 0))
+    return text_of(
+        language,
+        key,
+        asked=entry.get("asked", 0),
+        hits=entry.get("hits", 0),
+        signals=entry.get("signals", 0),
+    )
 
 
 def result_of(entry: Mapping[str, Any]) -> str:

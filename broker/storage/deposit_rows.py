@@ -16,9 +16,9 @@ PAGE = 8_192
 PORTION = 900  # a SQLite may be built for no more than 999 parameters
 # The same as `present_query`. Making that anew for each portion takes SQLAlchemy longer than SQLite takes to answer.
 PRESENT_ON_SQLITE = (
-    "SELECT pseudonym FROM signal WHERE recipient = ? AND agreement = ? AND kind = ? AND epoch = ?"
+    "SELECT pseudonym FROM signal WHERE recipient = ? AND agreement = ? AND kind = ? AND epoch = ?"  # noqa: S608
     " AND delivery = 'on_match' AND expires_at_ms + 0 > ?"
-    f" AND pseudonym IN ({','.join('?' * PORTION)})"  # noqa: S608  only `?`
+    f" AND pseudonym IN ({','.join('?' * PORTION)})"
 )
 
 Condition: TypeAlias = ColumnElement[bool] | TextClause

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, text, update
 
+from broker.storage.asked_rows import ADD, COLUMNS, asked_rows
 from broker.storage.buckets import ALL_MONTHS, columns, first_day, is_by_day, ranges
 from broker.storage.bulk import BulkInsert
 from broker.storage.engines import Engines, session
@@ -85,8 +86,8 @@ class SqlExchangeIndex:
         """Forget everything, so that the follower begins again at the first entry."""
         with session(self._engines.writer, "exchange_row") as connection:
             connection.execute(update(TABLES["projection"]).values(position=0))
-            for name in ("exchange_row", "exchange_cube", "exchange_day", "exchange_shape"):
-                connection.execute(delete(TABLES[name]))
+            for name in ("row", "cube", "day", "shape", "asked"):
+                connection.execute(delete(TABLES[f"exchange_{name}"]))
             connection.commit()
 
     def rows_at(self, log_indexes: Collection[int]) -> Mapping[int, ExchangeRow]:
@@ -349,6 +350,7 @@ class _Inserts:
         )
         self._days = BulkInsert(TABLES["exchange_day"], ("bucket", "first_index"), dialect, keep)
         self._counts = BulkInsert(TABLES["exchange_cube"], ("bucket", "shape_id", "entries"), dialect, add)
+        self._asked = BulkInsert(TABLES["exchange_asked"], COLUMNS, dialect, ADD)
         row, cube = TABLES["exchange_row"], TABLES["exchange_cube"]
         self._move = update(row).where(row.c.log_index == bindparam("at")).values(shape_id=bindparam("shape"))
         self._empty = delete(cube).where(
@@ -370,6 +372,7 @@ class _Inserts:
         )
         self._days(connection, sorted(batch.days.items()))
         self._counts(connection, [(*key, count) for key, count in sorted(batch.counts.items()) if count])
+        self._asked(connection, asked_rows(batch.asked))
         moves = [{"at": at, "shape": shape.shape_id} for at, shape in sorted(batch.acknowledged.items())]
         if moves:
             connection.execute(self._move, moves)

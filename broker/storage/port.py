@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from broker.storage.asked_port import AskedStore
 from broker.storage.console_port import ConsoleRead, ConsoleStore
 from broker.storage.deposit_port import DepositStore
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
@@ -358,6 +359,8 @@ class Store(Protocol):
     def add_register_entries(self, snapshot_id: bytes, rows: Iterable[tuple[bytes, str, str]]) -> None: ...
     def drop_register_entries(self, snapshot_id: bytes) -> None: ...
 
+    @property
+    def asked(self) -> AskedStore: ...
     @property
     def deposits(self) -> DepositStore: ...
     @property

@@ -9,7 +9,8 @@ from typing import ClassVar
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Text
 from sqlmodel import Field
 
-from broker.storage.tables import BIG, METADATA, BrokerTable
+from broker.storage.asked_tables import METADATA
+from broker.storage.tables import BIG, BrokerTable
 
 __all__ = ["METADATA"]
 

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from sluis.client.auditor import Auditor
 from sluis.client.connection import Connections
-from sluis.client.digests import Digests
 from sluis.client.foresight import Foreseen, foresee
 from sluis.client.inbox import Inbox
-from sluis.client.match_runs import MatchRuns
-from sluis.client.matcher import Matcher
+from sluis.client.matcher import Matcher, MatchMemory
 from sluis.client.outbox import Outbox
 from sluis.client.pseudonymiser import Pseudonymiser
 from sluis.client.receipt_book import ReceiptBook
@@ -68,7 +66,6 @@ class Kit:
             try:
                 trust = Trust(settings, connections, state, folder.roots(), _now, book)
                 pseudonymiser = Pseudonymiser(connections, trust, state, cache, _today)
-                digests = stack.enter_context(closing(Digests(files / "digests.sqlite", connections, trust)))
                 receiver = Receiver(
                     oin=oin, keys=keys, connections=connections, trust=trust, inbox=inbox, bundle=bundle
                 )
@@ -100,8 +97,7 @@ class Kit:
                         trust=trust,
                         pseudonymiser=pseudonymiser,
                         receiver=receiver,
-                        runs=stack.enter_context(closing(MatchRuns(files / "match.sqlite"))),
-                        digests=digests,
+                        memory=MatchMemory.open(stack, files, connections, trust),
                     ),
                     registrar=Registrar(
                         oin=oin,

@@ -12,8 +12,9 @@ was: a stream by itself, a kit that was ended when it is asked the same question
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 import grpc
@@ -70,6 +71,22 @@ class Question:
     private: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchMemory:
+    """What is remembered between runs: how far a question came, and digests."""
+
+    runs: MatchRuns
+    digests: Digests
+
+    @classmethod
+    def open(cls, stack: ExitStack, folder: Path, connections: Connections, trust: Trust) -> "MatchMemory":
+        """Open the files in a kit's state folder; the stack closes them."""
+        return cls(
+            runs=stack.enter_context(closing(MatchRuns(folder))),
+            digests=stack.enter_context(closing(Digests(folder, connections, trust))),
+        )
+
+
 class Matcher:
     """Asks about the participant's own subjects."""
 
@@ -82,8 +99,7 @@ class Matcher:
         trust: Trust,
         pseudonymiser: Pseudonymiser,
         receiver: Receiver,
-        runs: MatchRuns,
-        digests: Digests,
+        memory: MatchMemory,
     ) -> None:
         self._oin = oin
         self._agreement = agreement
@@ -91,8 +107,8 @@ class Matcher:
         self._trust = trust
         self._pseudonymiser = pseudonymiser
         self._receiver = receiver
-        self._runs = runs
-        self._digests = digests
+        self._runs = memory.runs
+        self._digests = memory.digests
 
     async def match(
         self,

@@ -16,7 +16,7 @@ from sluis.canonical import canonical_json
 from sluis.client.digests import Digests
 from sluis.client.inbox import Inbox
 from sluis.client.match_runs import MatchRuns
-from sluis.client.matcher import Matcher, MatchReport
+from sluis.client.matcher import Matcher, MatchMemory, MatchReport
 from sluis.client.receiver import ReceivedSignal, Receiver
 from sluis.identifiers import Identifier, IdentifierType
 from sluis.v1 import envelope_pb2, exchange_pb2
@@ -111,8 +111,8 @@ class Body:
         )
         connections: Any = SimpleNamespace(exchange=stub, patience=1.0, patiently=patiently)
         inbox = Inbox(self.folder / "inbox.sqlite")
-        self.runs = MatchRuns(self.folder / "match.sqlite", clock=lambda: world.clock.ms() / 1000)
-        self.digests = Digests(self.folder / "digests.sqlite", connections, trust, now_ms=world.clock.ms)
+        self.runs = MatchRuns(self.folder, clock=lambda: world.clock.ms() / 1000)
+        self.digests = Digests(self.folder, connections, trust, now_ms=world.clock.ms)
         receiver = Receiver(
             oin=actor.oin,
             keys=SimpleNamespace(sealing=actor.sealing),  # type: ignore[arg-type]  # as much as it uses
@@ -128,8 +128,7 @@ class Body:
             trust=trust,
             pseudonymiser=MadePseudonyms(self.epochs),  # type: ignore[arg-type]  # as much as it uses
             receiver=receiver,
-            runs=self.runs,
-            digests=self.digests,
+            memory=MatchMemory(runs=self.runs, digests=self.digests),
         )
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ def show(context: Context) -> View:
     cells, sample = counts.pushes(window(today, SHOWN)), counts.sample(shown)
     found = [
         one
-        for one in anomalies(cells, days, since, sample.statements, sample.questions)
+        for one in anomalies(cells, days, since, sample.statements, counts.look_ups(days))
         if _is_chosen(context, one.flow)
     ]
     flows = counted(cells)

@@ -60,6 +60,7 @@ def show(context: Context) -> View:
             "tasks": [
                 *_unconfirmed(context, counts, today),
                 *_refusals(named, counts, today),
+                *_look_ups(named, counts, today),
                 *values["tasks"],
             ],
             "behind": counts.behind() if counts.behind() > BEHIND else 0,
@@ -128,6 +129,11 @@ def _refusals(named: Named, counts: Counts, today: date) -> list[Task]:
     recent = [today, today - timedelta(days=1)]
     found = anomalies(counts.pushes(window(today, len(recent))), recent, since)
     return [Task(text=named.sentence(one), href=anomaly_link(one)) for one in found if one.kind == "refusals"]
+
+
+def _look_ups(named: Named, counts: Counts, today: date) -> list[Task]:
+    found = counts.look_ups([today, today - timedelta(days=1)])
+    return [Task(text=named.sentence(one), href=anomaly_link(one)) for one in found]
 
 
 def _stopped(context: Context, named: Named) -> list[Task]:
