@@ -51,8 +51,7 @@ class Kit:
     @asynccontextmanager
     async def open(cls, settings: KitSettings) -> AsyncIterator["Kit"]:
         """Read keys and state, open connections. Raises SluisError when something is missing or weak."""
-        folder = KeyFolder(path=settings.keys)
-        keys = _own_keys(folder)
+        keys = _own_keys(folder := KeyFolder(path=settings.keys))
         oin = Oin.parse(settings.oin)
         bundle = load_bundle(settings.policies or default_directory())
         files = _state_folder(settings)
