@@ -134,14 +134,16 @@ class Matcher:
             return report
         run = self._runs.begin(self._id_of(question), anew=anew)
         report.resumed = run.resumed
-        try:
-            for epoch in await self._pseudonymiser.epochs(self._agreement, self._oin):
-                base = await self._base(distinct, epoch, progress)
+        for epoch in await self._pseudonymiser.epochs(self._agreement, self._oin):
+            base = await self._base(distinct, epoch, progress)
+            try:
                 frames = await self._frames(base, question, run, report, progress)
                 await self._ask(base, frames, question, run, keep, report, progress)
-        except NotPermitted:
-            self._runs.finish(run)  # asked again it would get the same denial, whatever the rules say by then
-            raise
+            except NotPermitted:
+                self._runs.finish(
+                    run
+                )  # under its key it would be denied again, whatever the rules say by then
+                raise
         self._runs.finish(run)
         return report
 
