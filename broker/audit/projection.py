@@ -203,7 +203,7 @@ def _asked(entry: Mapping[str, Any]) -> tuple[AskedKey, AskedCount] | None:
         kind=entry["kind"],
         mode=mode,
     )
-    asked = entry["signals"] if mode is AskedMode.DIGEST else entry["asked"]
+    asked = entry.get("signals" if mode is AskedMode.DIGEST else "asked", 0)
     return key, AskedCount(questions=1, asked=int(asked), hits=int(entry.get("hits", 0)))
 
 
