@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import structlog
 
 from broker.policy.active import stored_bundle
+from broker.storage.asked_port import AskedCount, AskedKey, AskedMode
 from broker.storage.port import LogRow, Store
 from broker.storage.projected import (
     ACKNOWLEDGE,
@@ -115,6 +116,10 @@ def project(
         counter.add(row)
     for at, row in moved.items():
         counter.move(earlier[at], row, start)
+    asked: dict[AskedKey, AskedCount] = {}
+    for _, entry in parsed:
+        if (question := _asked(entry)) is not None:
+            asked[question[0]] = asked.get(question[0], AskedCount()).plus(question[1])
     return Batch(
         start=start,
         end=end,
@@ -123,6 +128,7 @@ def project(
         shapes=counter.shapes,
         counts=counter.by_bucket(),
         days=counter.days,
+        asked=asked,
     )
 
 
@@ -182,6 +188,26 @@ def _told(signal: Shape, entry: Mapping[str, Any]) -> Shape:
         categories=(),
     )
     return _known(shape)
+
+
+def _asked(entry: Mapping[str, Any]) -> tuple[AskedKey, AskedCount] | None:
+    """What an answered question, or a digest that was given, adds to the counts of its day."""
+    if entry.get("outcome") not in ("answered", "given"):
+        return None
+    mode = AskedMode.CLAIM if "digest" in entry else AskedMode.PLAIN
+    if entry["operation"] == "match.digest":
+        mode = AskedMode.DIGEST
+    elif entry["operation"] != "match.question":
+        return None
+    key = AskedKey(
+        day=day_of(round(datetime.fromisoformat(entry["time"]).timestamp() * 1000)),
+        participant=entry["recipient"],
+        agreement=entry["agreement"],
+        kind=entry["kind"],
+        mode=mode,
+    )
+    asked = entry.get("signals" if mode is AskedMode.DIGEST else "asked", 0)
+    return key, AskedCount(questions=1, asked=int(asked), hits=int(entry.get("hits", 0)))
 
 
 def _row(index: int, entry: Mapping[str, Any], shape: Shape) -> ExchangeRow:

@@ -2,6 +2,7 @@
 """Every table of the broker: who needs them all, for queries or migrations, takes the metadata from here."""
 
 from broker.storage import (
+    asked_tables,
     console_tables,
     exchange_tables,
     finding_tables,
@@ -16,6 +17,7 @@ __all__ = ["METADATA", "MODULES"]
 
 MODULES = (
     tables,
+    asked_tables,
     console_tables,
     exchange_tables,
     finding_tables,

@@ -3,6 +3,7 @@
 
 from sqlalchemy import Connection, bindparam, case, delete, update
 
+from broker.storage.asked_rows import ADD, COLUMNS, asked_rows
 from broker.storage.bulk import BulkInsert
 from broker.storage.engines import Engines
 from broker.storage.projected import Batch
@@ -27,6 +28,7 @@ class FollowerWrites:
         )
         self._days = BulkInsert(TABLES["exchange_day"], ("bucket", "first_index"), dialect, keep)
         self._counts = BulkInsert(TABLES["exchange_cube"], ("bucket", "shape_id", "entries"), dialect, add)
+        self._asked = BulkInsert(TABLES["exchange_asked"], COLUMNS, dialect, ADD)
         self._marks = BulkInsert(TABLES["exchange_bucket"], ("bucket", "changed"), dialect, mark)
         row, cube, state = (TABLES[name] for name in ("exchange_row", "exchange_cube", "projection"))
         self._position = (
@@ -63,6 +65,7 @@ class FollowerWrites:
         self._days(connection, sorted(batch.days.items()))
         counts = [(*key, count) for key, count in sorted(batch.counts.items()) if count]
         self._counts(connection, counts)
+        self._asked(connection, asked_rows(batch.asked))
         self._marks(connection, [(bucket, batch.end) for bucket in sorted({row[0] for row in counts})])
         moves = [{"at": at, "shape": shape.shape_id} for at, shape in sorted(batch.acknowledged.items())]
         if moves:
@@ -76,5 +79,5 @@ class FollowerWrites:
         """Empty the tables, and put the position at the first entry."""
         state = TABLES["projection"]
         connection.execute(update(state).values(position=0, marked=0, generation=state.c.generation + 1))
-        for name in ("row", "cube", "bucket", "day", "shape"):
+        for name in ("row", "cube", "bucket", "day", "shape", "asked"):
             connection.execute(delete(TABLES[f"exchange_{name}"]))

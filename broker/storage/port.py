@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from broker.storage.asked_port import AskedStore
 from broker.storage.console_port import ConsoleRead, ConsoleStore
 from broker.storage.deposit_port import DepositStore
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
@@ -326,6 +327,8 @@ class Store(Protocol):
         """The registers that a party has in force in its own domain, by log index."""
         ...
 
+    @property
+    def asked(self) -> AskedStore: ...
     @property
     def deposits(self) -> DepositStore: ...
     @property

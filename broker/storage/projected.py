@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from broker.storage.asked_port import AskedCount, AskedKey
 from sluis.canonical import canonical_json
 from sluis.errors import InvalidInput
 
@@ -225,6 +226,7 @@ class Batch:
     shapes: Mapping[int, tuple[int, Shape]]  # by id, with the entry where each was first seen
     counts: Mapping[tuple[int, int], int]  # by bucket and shape id; below zero where an earlier row moved
     days: Mapping[int, int]  # by day bucket, the first entry of the day
+    asked: Mapping[AskedKey, AskedCount] = field(default_factory=dict)
 
 
 class ExchangeIndex(Protocol):

@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from broker.storage.asked_port import AskedStore
+from broker.storage.asked_rows import AskedRows
 from broker.storage.bulk import is_postgres
 from broker.storage.console_port import ConsoleStore
 from broker.storage.console_rows import ConsoleRows
@@ -61,6 +63,7 @@ class SqlStore:
         self._writes = Writes(engines.dialect)
         self.exchange_index = SqlExchangeIndex(engines, self._queries)
         self._tiles = TileCache(self._queries.log)
+        self.asked: AskedStore = AskedRows(engines)
         self.deposits: DepositStore = DepositRows(engines, self._queries)
         self.console: ConsoleStore = ConsoleRows(engines)
         self.proposals: ProposalStore = ProposalRows(engines)

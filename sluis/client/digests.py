@@ -65,12 +65,12 @@ class Digests:
 
     def __init__(
         self,
-        path: Path,
+        folder: Path,
         connections: Connections,
         trust: Trust,
         now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
-        self._file = SqliteFile(path, _SCHEMA, "the file of digests")
+        self._file = SqliteFile(folder / "digests.sqlite", _SCHEMA, "the file of digests")
         self._connections = connections
         self._trust = trust
         self._now_ms = now_ms

@@ -10,13 +10,11 @@ from pathlib import Path
 from sluis.client.auditor import Auditor
 from sluis.client.connection import Connections
 from sluis.client.correction import Corrector
-from sluis.client.digests import Digests
 from sluis.client.follow_up_book import FollowUpBook
 from sluis.client.followups import FollowUps
 from sluis.client.foresight import Foreseen, foresee
 from sluis.client.inbox import Inbox
-from sluis.client.match_runs import MatchRuns
-from sluis.client.matcher import Matcher
+from sluis.client.matcher import Matcher, MatchMemory
 from sluis.client.outbox import Outbox
 from sluis.client.pseudonymiser import Pseudonymiser
 from sluis.client.receipt_book import ReceiptBook
@@ -65,8 +63,7 @@ class Kit:
             connections = Connections(settings)
             try:
                 trust = Trust(settings, connections, files.state, folder.roots(), _now, files.book)
-                digests = Digests(files.folder / "digests.sqlite", connections, trust)
-                stack.enter_context(closing(digests))
+                memory = MatchMemory.open(stack, files.folder, connections, trust)
                 parts = _Parts(settings, keys, bundle, files, connections, trust)
                 receiver = parts.receiver()
                 yield cls(
@@ -82,7 +79,7 @@ class Kit:
                     auditor=Auditor(connections, trust, files.state),
                     receipts=ReceiptKeeper(files.book, trust, settings),
                     follow_ups=parts.follow_ups(),
-                    matcher=parts.matcher(receiver, digests),
+                    matcher=parts.matcher(receiver, memory),
                     registrar=parts.registrar(),
                 )
             finally:
@@ -104,7 +101,6 @@ class _Files:
     book: ReceiptBook
     cache: PseudonymCache
     follow_ups: FollowUpBook
-    runs: MatchRuns
 
     @classmethod
     def open(cls, stack: ExitStack, folder: Path, keys: ParticipantKeys) -> "_Files":
@@ -116,7 +112,6 @@ class _Files:
             book=stack.enter_context(closing(ReceiptBook(folder))),
             cache=stack.enter_context(closing(PseudonymCache(folder / "pseudonyms.sqlite", keys.cache))),
             follow_ups=stack.enter_context(closing(FollowUpBook(folder / "followups.sqlite"))),
-            runs=stack.enter_context(closing(MatchRuns(folder / "match.sqlite"))),
         )
 
 
@@ -184,7 +179,7 @@ class _Parts:
             now_ms=_now_ms,
         )
 
-    def matcher(self, receiver: Receiver, digests: Digests) -> Matcher:
+    def matcher(self, receiver: Receiver, memory: MatchMemory) -> Matcher:
         return Matcher(
             oin=self.oin,
             agreement=self._agreement,
@@ -192,8 +187,7 @@ class _Parts:
             trust=self._trust,
             pseudonymiser=self.pseudonymiser,
             receiver=receiver,
-            runs=self._files.runs,
-            digests=digests,
+            memory=memory,
         )
 
     def registrar(self) -> Registrar:

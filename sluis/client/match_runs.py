@@ -47,8 +47,8 @@ class Run:
 class MatchRuns:
     """Unfinished runs in one file."""
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self._file = SqliteFile(path, _SCHEMA, "the file of unfinished questions")
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
+        self._file = SqliteFile(folder / "match.sqlite", _SCHEMA, "the file of unfinished questions")
         self._clock = clock
 
     def begin(self, question: bytes, *, anew: bool = False) -> Run:

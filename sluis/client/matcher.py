@@ -12,8 +12,9 @@ was: a stream by itself, a kit that was ended when it is asked the same question
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 import grpc
@@ -70,6 +71,22 @@ class Question:
     private: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchMemory:
+    """What is remembered between runs: how far a question came, and digests."""
+
+    runs: MatchRuns
+    digests: Digests
+
+    @classmethod
+    def open(cls, stack: ExitStack, folder: Path, connections: Connections, trust: Trust) -> "MatchMemory":
+        """Open the files in a kit's state folder; the stack closes them."""
+        return cls(
+            runs=stack.enter_context(closing(MatchRuns(folder))),
+            digests=stack.enter_context(closing(Digests(folder, connections, trust))),
+        )
+
+
 class Matcher:
     """Asks about the participant's own subjects."""
 
@@ -82,8 +99,7 @@ class Matcher:
         trust: Trust,
         pseudonymiser: Pseudonymiser,
         receiver: Receiver,
-        runs: MatchRuns,
-        digests: Digests,
+        memory: MatchMemory,
     ) -> None:
         self._oin = oin
         self._agreement = agreement
@@ -91,8 +107,8 @@ class Matcher:
         self._trust = trust
         self._pseudonymiser = pseudonymiser
         self._receiver = receiver
-        self._runs = runs
-        self._digests = digests
+        self._runs = memory.runs
+        self._digests = memory.digests
 
     async def match(
         self,
@@ -118,14 +134,16 @@ class Matcher:
             return report
         run = self._runs.begin(self._id_of(question), anew=anew)
         report.resumed = run.resumed
-        try:
-            for epoch in await self._pseudonymiser.epochs(self._agreement, self._oin):
-                base = await self._base(distinct, epoch, progress)
+        for epoch in await self._pseudonymiser.epochs(self._agreement, self._oin):
+            base = await self._base(distinct, epoch, progress)
+            try:
                 frames = await self._frames(base, question, run, report, progress)
                 await self._ask(base, frames, question, run, keep, report, progress)
-        except NotPermitted:
-            self._runs.finish(run)  # asked again it would get the same denial, whatever the rules say by then
-            raise
+            except NotPermitted:
+                self._runs.finish(
+                    run
+                )  # under its key it would be denied again, whatever the rules say by then
+                raise
         self._runs.finish(run)
         return report
 

@@ -179,6 +179,13 @@ def test_a_day_by_hand(shared: Scene, run_as: As, tmp_path: Path) -> None:
         assert matched.code == 0, matched.said
         assert matched.data["asked"] == 10 == matched.data["misses"] + len(matched.data["hits"])
         asked |= {hit["subject"]: hit["signals"] for hit in matched.data["hits"]}
+        asking = ("match", certified, "--body", body.name, "--out", hits, "--private", "--json")
+        private = run_as(body, *asking)
+        assert (private.code, private.data["asked"], private.data["resumed"]) == (0, 10, False)
+        subjects = [{hit["subject"] for hit in one.data["hits"]} for one in (private, matched)]
+        assert subjects[0] == subjects[1]
+        assert len(private.data["hits"]) <= private.data["claimed"] < 10
+        assert f"the broker saw {private.data['claimed']} of them" in private.said
     assert sum(len(signals) for signals in asked.values()) >= 6
 
 

@@ -2,7 +2,7 @@
 """A certification body's kit on a broker in this process: pseudonyms are made without evaluators, streams may break."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +16,9 @@ from sluis.canonical import canonical_json
 from sluis.client.digests import Digests
 from sluis.client.inbox import Inbox
 from sluis.client.match_runs import MatchRuns
-from sluis.client.matcher import Matcher, MatchReport
+from sluis.client.matcher import Matcher, MatchMemory, MatchReport
 from sluis.client.receiver import ReceivedSignal, Receiver
+from sluis.errors import NotPermitted
 from sluis.identifiers import Identifier, IdentifierType
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import receipt_from_wire
@@ -47,8 +48,9 @@ def broken() -> grpc.aio.AioRpcError:
 class MadePseudonyms:
     """A pseudonymiser that asks nobody."""
 
-    def __init__(self, epochs: Sequence[str]) -> None:
+    def __init__(self, epochs: Sequence[str], spent: Collection[str] = ()) -> None:
         self._epochs = list(epochs)
+        self._spent = spent
 
     async def epochs(self, *_: str) -> list[str]:
         """The live epochs."""
@@ -58,6 +60,8 @@ class MadePseudonyms:
         self, subjects: Iterable[Identifier], agreement: str, recipient: str, epoch: str
     ) -> AsyncIterator[tuple[Sequence[Identifier], bytes]]:
         """Lists of two."""
+        if epoch in self._spent:
+            raise NotPermitted("budget-spent")
         left = list(subjects)
         for start in range(0, len(left), 2):
             portion = left[start : start + 2]
@@ -71,6 +75,7 @@ class Body:
     world: World
     folder: Path
     epochs: Sequence[str] = (EPOCH,)
+    spent: Collection[str] = ()
     kept: list[ReceivedSignal] = field(default_factory=list)
     lose: list[int] = field(default_factory=list)
     change: (
@@ -111,8 +116,8 @@ class Body:
         )
         connections: Any = SimpleNamespace(exchange=stub, patience=1.0, patiently=patiently)
         inbox = Inbox(self.folder / "inbox.sqlite")
-        self.runs = MatchRuns(self.folder / "match.sqlite", clock=lambda: world.clock.ms() / 1000)
-        self.digests = Digests(self.folder / "digests.sqlite", connections, trust, now_ms=world.clock.ms)
+        self.runs = MatchRuns(self.folder, clock=lambda: world.clock.ms() / 1000)
+        self.digests = Digests(self.folder, connections, trust, now_ms=world.clock.ms)
         receiver = Receiver(
             oin=actor.oin,
             keys=SimpleNamespace(sealing=actor.sealing),  # type: ignore[arg-type]  # as much as it uses
@@ -126,10 +131,9 @@ class Body:
             agreement=AGREEMENT,
             connections=connections,
             trust=trust,
-            pseudonymiser=MadePseudonyms(self.epochs),  # type: ignore[arg-type]  # as much as it uses
+            pseudonymiser=MadePseudonyms(self.epochs, self.spent),  # type: ignore[arg-type]  # as much as it uses
             receiver=receiver,
-            runs=self.runs,
-            digests=self.digests,
+            memory=MatchMemory(runs=self.runs, digests=self.digests),
         )
 
     def close(self) -> None:

@@ -83,6 +83,7 @@ def test_duties_are_sentences_in_the_language_of_the_page() -> None:
         ("match.question", ("answered", "refused")),
         ("watch.load", ("in-force", "refused", "taken-back")),
         ("watch.hit", ("answered", "refused")),
+        ("match.digest", ("given", "refused")),
         ("register.load", ("in-force", "refused")),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from broker.wire import exchange_service
 from sluis.client.digests import DigestDomain
 from sluis.deposit_digest import DigestHeader
 from sluis.errors import SluisError
@@ -183,6 +184,24 @@ async def test_a_kept_digest_that_was_changed_on_disk_is_refused(world: World, b
 def request(**changes: Any) -> exchange_pb2.FetchDigestRequest:
     values: dict[str, Any] = {"agreement": AGREEMENT, "purpose": PURPOSE, "kind": KIND, "epoch": EPOCH}
     return exchange_pb2.FetchDigestRequest(**{**values, **changes})
+
+
+async def test_a_long_digest_comes_in_parts(
+    world: World, body: Body, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange_service, "DIGEST_PART", 16)
+    await deposit(world, *firms(30))
+    sizes: list[int] = []
+
+    def count(part: Part) -> list[Part]:
+        sizes.append(len(part.body))
+        return [part]
+
+    body.change = count
+    report = await body.match(CLIENTS, private=True)
+    assert report.hits.keys() == set(CLIENTS)
+    assert (sizes[0], set(sizes[1:-1])) == (0, {16})
+    assert sum(sizes) == report.digest_bytes > 48
 
 
 async def test_a_denied_digest_is_an_answer_without_one_and_is_logged(world: World, body: Body) -> None:

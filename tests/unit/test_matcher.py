@@ -224,6 +224,19 @@ async def test_each_live_epoch_is_asked(world: World, body: Body) -> None:
         assert report.hits.keys() == {firm(2), firm(9)}
 
 
+async def test_when_the_evaluators_budget_is_spent_what_was_answered_is_not_asked_again(
+    world: World, body: Body
+) -> None:
+    body.epochs, body.spent = ("2025", "2026"), ("2026",)
+    with pytest.raises(SluisError) as caught:
+        await body.match(CLIENTS)
+    assert caught.value.code == "budget-spent"
+    assert len(questions(world)) == 5
+    body.spent = ()
+    assert (await body.match(CLIENTS)).resumed
+    assert [entry["asked"] for entry in questions(world)] == [4] * 10
+
+
 async def test_nobody_to_ask_about_asks_nothing(world: World, body: Body) -> None:
     start = world.size
     assert (await body.match([])).asked == 0

@@ -52,7 +52,7 @@ def look(context: Context) -> Look:
     days = [first for first, _ in columns(shown)]
     since = counts.since() or today
     cells, sample = counts.pushes(window(today, SHOWN)), counts.sample(shown)
-    found = anomalies(cells, days, since, sample.statements, sample.questions)
+    found = anomalies(cells, days, since, sample.statements, counts.look_ups(days))
     return Look(shown=shown, days=days, since=since, cells=cells, sample=sample, found=found)
 
 

@@ -65,6 +65,7 @@ def show(context: Context) -> View:
                 *_unconfirmed(context, counts, today),
                 *_refusals(named, counts, today),
                 *_not_destroyed(context),
+                *_look_ups(named, counts, today),
                 *values["tasks"],
             ],
             "behind": counts.behind() if counts.behind() > BEHIND else 0,
@@ -165,6 +166,11 @@ def _not_destroyed(context: Context) -> list[Task]:
         return []
     text = context.t("page.today.overdue", n=grouped(len(found), context.language))
     return [Task(text=text, href=f"/uitwisseling/{found[0].pushed_index}")]
+
+
+def _look_ups(named: Named, counts: Counts, today: date) -> list[Task]:
+    found = counts.look_ups([today, today - timedelta(days=1)])
+    return [Task(text=named.sentence(one), href=anomaly_link(one)) for one in found]
 
 
 def _stopped(context: Context, named: Named) -> list[Task]:

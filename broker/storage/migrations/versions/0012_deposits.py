@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Indexes that answer about deposits without reading the signals: by pseudonym, and by when they came."""
+"""Indexes that answer about deposits without reading the signals: by pseudonym, and by when they came.
+
+And the counts of what was asked, which follow from the log from here on.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +13,7 @@ branch_labels = None
 depends_on = None
 
 _DOMAIN = ["recipient", "agreement", "kind", "epoch"]
+_KEY = ("participant", "agreement", "kind", "mode")
 _DEPOSITED = sa.text("delivery = 'on_match'")
 
 
@@ -18,6 +22,14 @@ def upgrade() -> None:
     op.drop_index("signal_deposit_idx", "signal")
     _index("signal_deposit_idx", [*_DOMAIN, "pseudonym", "pushed_index", "expires_at_ms", "delivery"])
     op.create_index("signal_pushed_index_idx", "signal", ["pushed_index"])
+    big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.create_table(
+        "exchange_asked",
+        sa.Column("bucket", sa.Integer(), nullable=False, autoincrement=False),
+        *(sa.Column(name, sa.Text(), nullable=False) for name in _KEY),
+        *(sa.Column(name, big, nullable=False) for name in ("questions", "asked", "hits")),
+        sa.PrimaryKeyConstraint("bucket", *_KEY),
+    )
 
 
 def _index(name: str, columns: list[str]) -> None:
@@ -25,7 +37,8 @@ def _index(name: str, columns: list[str]) -> None:
 
 
 def downgrade() -> None:
-    """Back to the narrow one."""
+    """Back to the narrow one; the counts stand in the log."""
+    op.drop_table("exchange_asked")
     op.drop_index("signal_pushed_index_idx", "signal")
     op.drop_index("signal_deposit_idx", "signal")
     _index("signal_deposit_idx", [*_DOMAIN, "pseudonym"])
