@@ -23,6 +23,7 @@ from broker.storage.port import LogRow, Store
 from broker.storage.projected import (
     ACKNOWLEDGE,
     DENIED,
+    ENDS,
     FOLLOW_UP,
     PARTLY,
     RELEASED,
@@ -140,7 +141,7 @@ def _read(row: LogRow) -> Mapping[str, Any] | None:
     except (ValueError, TypeError, KeyError):
         log.error("projection.entry-unreadable", log_index=row.log_index)
         return None
-    tells = operation == ACKNOWLEDGE or (operation.startswith(FOLLOW_UP) and "previous" in entry)
+    tells = operation in (ACKNOWLEDGE, *ENDS) or (operation.startswith(FOLLOW_UP) and "previous" in entry)
     return entry if tells or "decision" in entry else None
 
 
@@ -178,7 +179,7 @@ def _result(entry: Mapping[str, Any]) -> str:
 
 
 def _told(signal: Shape, entry: Mapping[str, Any]) -> Shape:
-    """A confirmation or follow-up is between the parties of its signal; it decided nothing."""
+    """A confirmation, follow-up or end is between the parties of its signal; it decided nothing."""
     shape = replace(
         signal,
         operation=entry["operation"],

@@ -96,7 +96,7 @@ def codes_of(entry: Mapping[str, Any], bundle: Bundle, language: Language) -> st
     if not operation.startswith(FOLLOW_UP) or operation.removeprefix(FOLLOW_UP) not in list(Act):
         return ""
     act = Act(operation.removeprefix(FOLLOW_UP))
-    for sort, name in entry.get("codes", {}).items():
+    for sort, name in sorted(entry.get("codes", {}).items(), key=lambda code: (code[0] != "outcome", code)):
         known = bundle.catalog.follow_ups.words(act, sort).get(name) or bundle.catalog.functions.get(name)
         said.append((known.dutch if language is Language.DUTCH else known.english) if known else str(name))
     return "; ".join(said)

@@ -30,18 +30,18 @@ class TrustedClock:
 
     def check(self, now_ms: int) -> None:
         """Note that it is now, if that can be believed. Raises Conflict `clock-leapt`."""
-        known = self._store.retention.swept_at_ms()
-        if known is None:
-            known = self._first()
+        noted = self._store.retention.swept_at_ms()
+        known = self._first(now_ms) if noted is None else noted
         if now_ms - known > LEAP_MS and now_ms - self._witnessed_ms() > LEAP_MS:
             days = (now_ms - known) // 86_400_000
             raise Conflict("clock-leapt", f"the clock is {days} days further than when it was last believed")
-        self._store.retention.set_swept(now_ms)
+        if noted is None or now_ms > noted:
+            self._store.retention.set_swept(now_ms)
 
-    def _first(self) -> int:
+    def _first(self, now_ms: int) -> int:
         """Before the first note: the log's newest time, which is now for a log without entries."""
         head = self._store.head()
-        return head.last_time_ms if head.tree.size else 1 << 62
+        return head.last_time_ms if head.tree.size else now_ms
 
     def _witnessed_ms(self) -> int:
         """The newest time at which a known witness cosigned; 0 without one."""

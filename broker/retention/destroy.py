@@ -31,7 +31,7 @@ from broker.retention.terms import EXPIRY, REFUSED, later
 from broker.step import Needs, Step, rfc3339
 from broker.storage.retention_port import START, Cursor, EndedLink, HeldRegister, RetainedSignal
 
-PORTION = 200
+PORTION = 50  # the log's head is held meanwhile, and exchanges wait
 DESTROY, LINKS, REGISTER = "signal.destroy", "link.destroy", "register.destroy"
 OF_SIGNAL = ("envelope", "wrapped-key", "redaction", "pseudonym", "salt", "inputs", "first-answer")
 OF_LINK = ("salt", "inputs", "first-answer")

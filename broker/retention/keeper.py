@@ -59,10 +59,11 @@ class Swept:
 
 @dataclass(slots=True)
 class _Looked:
-    """As of which day and newest register the ends were moved."""
+    """As of which day and newest register the ends were moved, and which loads were in no register that day."""
 
     day: date | None = None
     register: int = -1
+    abandoned: frozenset[bytes] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,12 +147,22 @@ class Keeper:
         newest = max((register.log_index for register in registers), default=-1)
         if (self._looked.day, self._looked.register) == (today, newest):
             return 0
+        abandoned = self._looked.abandoned
+        if today != self._looked.day:
+            abandoned = await asyncio.to_thread(self._drop_abandoned)
         moved, after = 0, b""
         while ids := await asyncio.to_thread(self.store.retention.watched, after, PORTION):
             moved += await self.carrier.submit(LookForLoss(tuple(ids), self.prover, self.zone))
             after = ids[-1]
-        self._looked = _Looked(today, newest)
+        self._looked = _Looked(today, newest, abandoned)
         return moved
+
+    def _drop_abandoned(self) -> frozenset[bytes]:
+        """Forget loads that were given up: what was under way a day ago and is still in no register."""
+        found = self.store.retention.abandoned()
+        for snapshot_id in found & self._looked.abandoned:
+            self.store.drop_register_entries(snapshot_id)
+        return found - self._looked.abandoned
 
 
 def confirm_clock(store: Store, clock: Callable[[], datetime], day: date) -> int:

@@ -4,7 +4,7 @@
 A rule may give `retention_after_loss`. For each signal that has one, the register of its domain is read again whenever
 a register changed, and each day. The day of loss is the day after the last period that ended; for a subject that is no
 longer listed, the day on which that was first seen. Is the certificate there again before the end, then the ordinary
-term holds again. A register that nobody keeps any more says nothing: then only the ordinary term holds.
+term holds again. A register that nobody keeps any more says nothing, and moves no end.
 
 {"operation": "retention.shorten" | "retention.restore", "exchange": UUID, "previous": LOG INDEX OF THE PUSH,
  "sender", "recipient", "term": "P6M", "counted_from": TIME, "until": TIME, "outcome": ...}
@@ -79,8 +79,10 @@ class LookForLoss:
         """Since when no register holds the subject, in Unix milliseconds."""
         subject = subject_of(signal)
         states = {fact.state for fact in prover.prove(step, subject).values()}
-        if FactState.DISPROVEN not in states or FactState.PROVEN in states:
+        if FactState.PROVEN in states:
             return None
+        if FactState.DISPROVEN not in states:
+            return signal.lost_at_ms  # no register says anything: what was known last holds
         today = step.now.astimezone(self.zone).date().isoformat()
         ended = [
             period.valid_until

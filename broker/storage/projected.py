@@ -27,6 +27,7 @@ from sluis.errors import InvalidInput
 ZONE = ZoneInfo("Europe/Amsterdam")
 ACKNOWLEDGE = "signal.acknowledge"
 FOLLOW_UP = "followup."  # how their operations begin
+ENDS = ("signal.destroy", "retention.shorten", "retention.restore")  # what is told of a signal's end
 RELEASED, PARTLY, DENIED = "released", "partly", "denied"
 YEARS = (2000, 2999)
 

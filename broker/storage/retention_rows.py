@@ -251,6 +251,12 @@ class RetentionRows:
         )
         return [HeldRegister(**row._asdict()) for row in self._all(query)]
 
+    def abandoned(self) -> frozenset[bytes]:
+        """Snapshots of which entries were loaded that are in no register."""
+        known = select(_SNAPSHOT.c.snapshot_id).where(_SNAPSHOT.c.snapshot_id == _REGISTER.c.snapshot_id)
+        query = select(_REGISTER.c.snapshot_id).where(~known.exists()).distinct()
+        return frozenset(bytes(row.snapshot_id) for row in self._all(query))
+
     def swept_at_ms(self) -> int | None:
         """Until when destruction went on with a clock that could be believed."""
         rows = self._all(select(_CLOCK.c.swept_at_ms))

@@ -174,11 +174,11 @@ class Rule(Entry):
             raise ValueError("`code`, `categories` and sectors belong to prohibitions")
         if self.obligations is None:
             raise ValueError("a permit needs `obligations`")
-        if self.obligations.feedback_within and not self.operations <= WITH_FIELDS:
-            raise ValueError("`feedback_within` is for what a signal brings: push and release")
         with_fields = self.operations <= WITH_FIELDS
         if not with_fields and self.operations & WITH_FIELDS:
             raise ValueError("push and release do not go together with other operations in one rule")
+        if self.obligations.feedback_within and not with_fields:
+            raise ValueError("`feedback_within` is for what a signal brings: push and release")
         if with_fields != bool(self.fields):
             raise ValueError("`fields` are needed for push and release, and for nothing else")
 

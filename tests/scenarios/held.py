@@ -21,6 +21,7 @@ from demo.cast import CastMember
 from demo.stage import ORIGIN, Stage
 from sluis.cards import PartyCard
 from sluis.client.inbox import Inbox
+from sluis.client.outbox import Outbox, Parcel
 from sluis.client.receiver import ReceivedSignal, origin_of
 from sluis.envelope import Field, Suite, seal
 from sluis.header import Delivery, Header, new_uuid7
@@ -104,7 +105,25 @@ async def _push(
     )
     answer = await broker.exchange.push(_caller(sender), request)
     assert answer.decision.effect == envelope_pb2.EFFECT_PERMIT, answer.decision
+    _have_sent(sender, request, answer)
     return header
+
+
+def _have_sent(
+    member: CastMember, request: exchange_pb2.PushRequest, answer: exchange_pb2.PushResponse
+) -> None:
+    cache = KeyFolder(path=member.keys).load().cache
+    with closing(Outbox(_state(member) / "outbox.sqlite", cache)) as outbox:
+        identity = outbox.identity(request.idempotency_key.encode())
+        key, data = request.idempotency_key, request.SerializeToString()
+        outbox.put([Parcel(identity=identity, idempotency_key=key, request=data)])
+        outbox.answered([(identity, answer.SerializeToString(), True)])
+
+
+def _state(member: CastMember) -> Path:
+    state = member.folder / "state"
+    state.mkdir(mode=0o700, exist_ok=True)
+    return state
 
 
 def _caller(member: CastMember) -> Caller:
@@ -137,7 +156,5 @@ def _certify(broker: Broker, owner: CastMember, header: Header) -> None:
 async def _have(member: CastMember, header: Header) -> None:
     signal = ReceivedSignal(log_index=0, header=header, fields=VALUES, withheld=0, root=bytes(32))
     await keep_in(file_of(member))([signal])
-    state = member.folder / "state"
-    state.mkdir(mode=0o700, exist_ok=True)
-    with closing(Inbox(state / "inbox.sqlite")) as inbox:
+    with closing(Inbox(_state(member) / "inbox.sqlite")) as inbox:
         inbox.add([(header.signal_id.bytes, signal.root, 0, header.expires_at_ms, origin_of(signal))])

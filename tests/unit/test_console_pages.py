@@ -51,7 +51,7 @@ MATRIX = {
                 "subject",
                 "recipients",
             ),
-            *("reports", "register", "dpia", "breach", "yearly"),
+            *("reports", "register", "dpia", "breach", "yearly", "destroyed", "holds"),
         )
     },
     "statistics": {Role.AUTHORITY},

@@ -9,6 +9,7 @@ import pytest
 
 from broker.console.people import Role
 from broker.policy.active import install
+from broker.storage.projected import Sight
 from sluis.policy.bundle import default_directory, read_files
 from tests.actors import Actor
 from tests.console_world import browse
@@ -59,6 +60,13 @@ async def test_afterwards_it_tells_when_it_was_destroyed_and_where_the_record_st
         assert "De gegevens zijn vernietigd op" in page
         assert "2027-06-23T10:00:00Z" in page
         assert "Vernietigd zijn de versleutelde inhoud met haar sleutel" in page
+        assert "De broker heeft vernietigd wat hij van het signaal had." in page
+        assert "De bewaartermijn is voorbij: de broker vroeg de kopieën te vernietigen. Kopieën: 1." in page
+    record = next(i for i, entry in enumerate(world.entries()) if entry["operation"] == "signal.destroy")
+    found = world.store.exchange_index.exchange(
+        Sight(world.cast.sna.oin), world.entries()[record]["exchange"]
+    )
+    assert record in [row.log_index for row in found]
 
 
 async def test_the_report_lists_what_was_destroyed_for_whom_it_concerns(world: World, exchange: int) -> None:

@@ -239,7 +239,7 @@ def test_rules_from_before_there_were_follow_ups_still_load_with_the_words_insta
         ("      done:\n        due: yes\n", "      finished:\n        due: yes\n", "carries exactly: done"),
         ("          NOT_FOUND:", "          GONE:", "`NOT_FOUND` is missing"),
         ("      function:\n        due: yes", "      function:\n        due: maybe", "due"),
-        ("    rectify:", "    rectified:", "`rectified`"),
+        ("    rectify:", "    rectified:", "rectified"),
         ("          WRONG_SUBJECT:", "          wrong subject:", "wrong subject"),
     ],
 )

@@ -189,6 +189,20 @@ async def test_a_register_that_is_not_renewed_goes_and_proves_nothing_any_more(w
     assert (await sweep(world)).registers == 0
 
 
+async def test_a_load_that_was_given_up_is_forgotten_after_a_day(world: World) -> None:
+    world.store.add_register_entries(b"given up", [(FIRM, "2026-01-01", "")])
+    one = keeper(world)
+    world.store.retention.set_swept(world.clock.ms())
+    await one.sweep()
+    assert world.store.retention.abandoned() == {b"given up"}  # it may be under way
+    world.clock.move(days=1)
+    world.store.add_register_entries(b"under way", [(FIRM, "2026-01-01", "")])
+    await world.certify(FIRM)
+    await one.sweep()
+    assert world.store.retention.abandoned() == {b"under way"}
+    assert len(world.store.retention.registers()) == 1
+
+
 async def test_many_go_in_batches_that_are_each_whole(world: World) -> None:
     from broker.retention import destroy
 
@@ -318,6 +332,22 @@ async def test_a_firm_that_leaves_the_register_ends_six_months_after_that_was_se
     assert row(world, stays.header.signal_id)["envelope"]
 
 
+async def test_a_loss_that_was_seen_holds_when_the_register_itself_is_gone(world: World) -> None:
+    await world.certify(FIRM)
+    envelope = world.envelope(FIRM, expires_at_ms=world.clock.ms() + 6 * YEAR)
+    await world.push(envelope)
+    world.clock.move(days=1)
+    await world.certify(OTHER_FIRM)
+    assert (await sweep(world)).moved == 1
+    end = row(world, envelope.header.signal_id)["retain_until_ms"]
+    (register,) = world.store.retention.registers()
+    with world.store.transaction() as tx:
+        tx.retention.drop_register(register.snapshot_id)
+        tx.commit()
+    assert (await sweep(world)).moved == 0
+    assert row(world, envelope.header.signal_id)["retain_until_ms"] == end
+
+
 async def test_a_register_that_nobody_keeps_shortens_nothing(world: World) -> None:
     await world.certify(FIRM)
     envelope = world.envelope(FIRM)
@@ -359,3 +389,5 @@ def test_the_first_sweep_of_an_old_database_is_measured_by_the_log(world: World)
         clock.check(last + LEAP_MS + 1)
     clock.check(last + LEAP_MS)
     clock.check(last + 2 * LEAP_MS)
+    clock.check(last)  # set back for a while: what was believed stays
+    clock.check(last + 3 * LEAP_MS)

@@ -27,6 +27,7 @@ from sluis.checkpoint_signers import Ed25519CheckpointSigner, cosign
 from sluis.deposit_digest import DigestBuilder, DigestHeader
 from sluis.encoding import lp, u32, u64
 from sluis.envelope import Header, KeptField, Suite, withhold
+from sluis.followup import SignedFollowUp
 from sluis.keylog import KeyPublication
 from sluis.merkle import CompactRange, Hash, inclusion_proof, leaf_hash, node_hash
 from sluis.note import Note, SignatureType
@@ -41,9 +42,11 @@ from tests.vectors.vector_inputs import (
     FIELDS,
     ORIGIN,
     RECIPIENT,
+    SENDER,
     SUBJECTS,
     WITHHELD,
     WITNESS,
+    follow_ups,
     header,
     pseudonym_share,
     scalar,
@@ -311,6 +314,27 @@ def redaction_vectors() -> dict[str, Any]:
     }
 
 
+def follow_up_vectors() -> list[dict[str, Any]]:
+    """Sign a correction, its fulfilment by the holder, and the broker's own order to destroy."""
+    key_of = {SENDER: "sender", RECIPIENT: "register owner", None: "broker receipt"}
+    return [
+        {
+            "act": one.act.value,
+            "author": one.author or "",
+            "follow_up_id": one.follow_up_id.hex,
+            "signal_id": one.signal_id.hex,
+            "refers_to": one.refers_to.hex if one.refers_to else "",
+            "replacement": one.replacement.hex if one.replacement else "",
+            "created_at_ms": one.created_at_ms,
+            "codes": dict(one.codes),
+            "key": key_of[one.author],
+            "statement": one.encode().hex(),
+            "signature": SignedFollowUp.sign(signing(key_of[one.author]), one).signature.hex(),
+        }
+        for one in follow_ups()
+    ]
+
+
 def deterministic() -> dict[str, Any]:
     """Compute everything that follows from the fixed secrets."""
     return {
@@ -324,6 +348,7 @@ def deterministic() -> dict[str, Any]:
         "redaction": redaction_vectors(),
         "register": register_vectors(),
         "digest": digest_vectors(),
+        "follow_ups": follow_up_vectors(),
         "log": log_vectors(),
     }
 

@@ -64,7 +64,7 @@ def show(context: Context) -> View:
                 *_overdue(context, named),
                 *_unconfirmed(context, counts, today),
                 *_refusals(named, counts, today),
-                *_not_destroyed(context),
+                *_undestroyed(context),
                 *_look_ups(named, counts, today),
                 *values["tasks"],
             ],
@@ -159,12 +159,12 @@ def _refusals(named: Named, counts: Counts, today: date) -> list[Task]:
     return [Task(text=named.sentence(one), href=anomaly_link(one)) for one in found if one.kind == "refusals"]
 
 
-def _not_destroyed(context: Context) -> list[Task]:
+def _undestroyed(context: Context) -> list[Task]:
     """What ended and lacks its destruction record."""
     found = context.reader.retention.overdue(context.now)
     if not found:
         return []
-    text = context.t("page.today.overdue", n=grouped(len(found), context.language))
+    text = context.t("page.today.undestroyed", n=grouped(len(found), context.language))
     return [Task(text=text, href=f"/uitwisseling/{found[0].pushed_index}")]
 
 

@@ -48,6 +48,8 @@ OPERATIONS = {
     "watch": Text("attenderen", "watch"),
     "release": Text("vrijgeven", "release"),
     "register": Text("register laden", "register"),
+    "ask": Text("vraag over een signaal", "ask about a signal"),
+    "answer": Text("antwoord over een signaal", "answer about a signal"),
 }
 STATUSES = {
     "in-force": Text("van kracht", "in force"),
