@@ -72,6 +72,14 @@ async def test_the_page_of_an_exchange_tells_the_rest_of_its_life(world: World) 
         assert words in told, words
 
 
+async def test_the_page_of_a_replacement_says_what_it_is(world: World) -> None:
+    await lived(world)
+    (entry,) = [one for one in world.entries() if one["operation"] == "signal.correct"]
+    told = await page(world, f"/uitwisseling/{entry['exchange']}", world.cast.nla)
+    assert "Dit signaal komt in de plaats van een onjuist signaal." in told
+    assert "Boete melden aan de stichting" in told
+
+
 async def test_the_index_counts_a_follow_up_only_where_something_was_decided(world: World) -> None:
     first = await lived(world)
     index = world.store.exchange_index

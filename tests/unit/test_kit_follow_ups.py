@@ -22,6 +22,7 @@ from sluis.client.sender import new_uuid7
 from sluis.envelope import Envelope
 from sluis.errors import NotPermitted, SluisError, Unavailable
 from sluis.followup import Act, FollowUp, SignedFollowUp
+from sluis.merkle import Hash
 from sluis.signing import SigningKey
 from sluis.v1 import envelope_pb2, followup_pb2
 from sluis.wire import follow_up_from_wire, follow_up_to_wire, receipt_from_wire
@@ -179,7 +180,7 @@ async def test_what_was_passed_on_is_recalled_along_the_log(world: World, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "forgery", ["author", "links", "copy", "entry", "signature", "code", "receipt", "push"]
+    "forgery", ["author", "links", "copy", "entry", "another", "signature", "code", "receipt", "push"]
 )
 async def test_a_recall_that_does_not_hold_is_refused_and_stays_with_the_broker(
     world: World, tmp_path: Path, forgery: str
@@ -206,6 +207,12 @@ async def test_a_recall_that_does_not_hold_is_refused_and_stays_with_the_broker(
             other_entry = world.store.log_row(0)
             assert other_entry
             delivery.entry = other_entry.entry
+        case "another":  # a true entry with its true receipt, but of something else
+            row = world.store.log_row(0)
+            assert row
+            receipt = world.broker.desk.signer.receipt(0, Hash(row.leaf_hash))
+            delivery.log_index, delivery.entry = 0, row.entry
+            delivery.receipt.CopyFrom(receipt)
         case "signature":
             resigned(delivery, statement, SigningKey.generate())
         case "code":

@@ -226,6 +226,11 @@ def test_no_file_may_be_missing_empty_or_another(name: str) -> None:
     assert refused({**FILES, name: FILES[name] * 2}).where.startswith(name)
 
 
+def test_a_rule_for_data_of_an_investigation_does_not_load() -> None:
+    error = refused({**FILES, AGREEMENT: FILES[AGREEMENT].replace(b"handling: H3", b"handling: H5", 1)})
+    assert "handling" in error.message
+
+
 def test_rules_from_before_there_were_follow_ups_still_load_with_the_words_installed() -> None:
     old = read_bundle({key: data for key, data in FILES.items() if key != "catalog/follow_ups.yaml"})
     assert old.digest != read_bundle(FILES).digest
