@@ -6,7 +6,6 @@
 possession): it is made once, kept, and opened or verified rather than reproduced. `--fresh` makes it anew.
 """
 
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -24,10 +23,8 @@ from sluis.cards import PartyCard
 from sluis.certificates import Authority
 from sluis.checkpoint import Checkpoint
 from sluis.checkpoint_signers import Ed25519CheckpointSigner, cosign
-from sluis.deposit_digest import DigestBuilder, DigestHeader
 from sluis.encoding import lp, u32, u64
 from sluis.envelope import Header, KeptField, Suite, withhold
-from sluis.followup import SignedFollowUp
 from sluis.keylog import KeyPublication
 from sluis.merkle import CompactRange, Hash, inclusion_proof, leaf_hash, node_hash
 from sluis.note import Note, SignatureType
@@ -35,6 +32,7 @@ from sluis.receipt import Receipt, RedactionReceipt
 from sluis.register_snapshot import SnapshotEntry, SnapshotHeader, entries_digest, sign_snapshot
 from sluis.ristretto255 import SecretScalars, add_each
 from sluis.wire import envelope_to_wire, redaction_to_wire
+from tests.vectors.signed_vectors import digest_vectors, follow_up_vectors
 from tests.vectors.vector_inputs import (
     CREATED_MS,
     DOMAIN,
@@ -42,11 +40,9 @@ from tests.vectors.vector_inputs import (
     FIELDS,
     ORIGIN,
     RECIPIENT,
-    SENDER,
     SUBJECTS,
     WITHHELD,
     WITNESS,
-    follow_ups,
     header,
     pseudonym_share,
     scalar,
@@ -267,40 +263,6 @@ def register_vectors() -> dict[str, Any]:
     }
 
 
-def digest_vectors() -> dict[str, Any]:
-    """Sign a digest of five deposits: four values, since two share their leading bits."""
-    deposits = sorted(secret(f"deposit {number}", 16) for number in range(4))
-    deposits.append(deposits[-1][:8] + secret("deposit with the same beginning", 8))
-    deposits.sort()
-    builder = DigestBuilder(bits=12, signals=300)
-    builder.add(deposits)
-    body = builder.body()
-    head = DigestHeader(
-        log_origin=ORIGIN,
-        agreement=DOMAIN.agreement,
-        recipient=RECIPIENT,
-        kind="FINE_IMPOSED",
-        epoch=DOMAIN.epoch,
-        since=0,
-        until=11,
-        made_at_ms=CREATED_MS,
-        bits=builder.bits,
-        width=builder.width,
-        count=builder.count,
-        body_hash=hashlib.sha256(body).digest(),
-    )
-    names = ("log_origin", "agreement", "recipient", "kind", "epoch", "since", "until", "made_at_ms")
-    return {
-        **{name: getattr(head, name) for name in (*names, "bits", "width", "count")},
-        "deposits": [item.hex() for item in deposits],
-        "values": sorted({int.from_bytes(item[:8], "big") >> (64 - head.bits) for item in deposits}),
-        "absent": secret("somebody else", 16).hex(),
-        "body": body.hex(),
-        "header": head.encode().hex(),
-        "signature": signing("broker receipt").sign(head.encode()).hex(),
-    }
-
-
 def redaction_vectors() -> dict[str, Any]:
     """Sign the redaction of the sample signal; it does not depend on the wrapped key."""
     sealed = sealed_sample()
@@ -312,27 +274,6 @@ def redaction_vectors() -> dict[str, Any]:
         "signature": receipt.signature.hex(),
         "message": redaction_to_wire(receipt).SerializeToString(deterministic=True).hex(),
     }
-
-
-def follow_up_vectors() -> list[dict[str, Any]]:
-    """Sign a correction, its fulfilment by the holder, and the broker's own order to destroy."""
-    key_of = {SENDER: "sender", RECIPIENT: "register owner", None: "broker receipt"}
-    return [
-        {
-            "act": one.act.value,
-            "author": one.author or "",
-            "follow_up_id": one.follow_up_id.hex,
-            "signal_id": one.signal_id.hex,
-            "refers_to": one.refers_to.hex if one.refers_to else "",
-            "replacement": one.replacement.hex if one.replacement else "",
-            "created_at_ms": one.created_at_ms,
-            "codes": dict(one.codes),
-            "key": key_of[one.author],
-            "statement": one.encode().hex(),
-            "signature": SignedFollowUp.sign(signing(key_of[one.author]), one).signature.hex(),
-        }
-        for one in follow_ups()
-    ]
 
 
 def deterministic() -> dict[str, Any]:
