@@ -38,6 +38,10 @@ class Ruling:
         """Whether the exchange may go on."""
         return self.decision.effect is Effect.PERMIT
 
+    def denied(self, code: str, params: Mapping[str, str]) -> "Ruling":
+        """The same ruling turned into a denial for a reason beside the rules."""
+        return replace(self, decision=self.decision.denied(code, params))
+
     def log(
         self,
         step: Step,

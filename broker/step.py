@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from broker.storage.finding_port import FindingRow
 from broker.storage.follow_up_port import Duty, FollowUpDelivery, FollowUpRow, Origin
-from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, Period, StoredSignal, Transaction
+from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, StoredSignal, Transaction
+from broker.storage.register_port import Period
 from broker.storage.retention_port import FOLLOWS, Link
 from sluis.canonical import canonical_json
 from sluis.errors import Unavailable

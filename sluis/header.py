@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Self, TypeVar
 from uuid import UUID
@@ -148,6 +149,7 @@ def check_epoch(text: str) -> None:
         raise InvalidInput("malformed-request", "the epoch is not 1 to 16 characters of [A-Za-z0-9-]")
 
 
+@lru_cache(maxsize=4096)
 def parse_oin(text: str) -> Oin:
     """Read an OIN that must stand there exactly so. Raises InvalidInput `malformed-request`."""
     try:

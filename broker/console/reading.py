@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -171,6 +171,10 @@ class Reader:
     def party(self, oin: str) -> PartyRow | None:
         """A participant; its name is no secret among participants."""
         return self._store.party(oin)
+
+    def names(self, oins: Collection[str]) -> Mapping[str, str]:
+        """The names of participants."""
+        return {oin: row.name for oin, row in self._store.parties(oins).items()}
 
     @property
     def oversight(self) -> Oversight:

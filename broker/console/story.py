@@ -85,7 +85,7 @@ def headline(entry: Mapping[str, Any], language: Language) -> str:
     key = f"story.{entry['operation']}.{entry.get('outcome', '')}"
     if not has_text(key):
         return text_of(language, "story.other", operation=entry["operation"])
-    counts = {name: entry.get(name, 0) for name in ("asked", "hits", "holders")}
+    counts = {name: entry.get(name, 0) for name in ("asked", "hits", "entries", "holders", "signals")}
     return text_of(language, key, **counts)
 
 
@@ -112,6 +112,11 @@ def result_of(entry: Mapping[str, Any]) -> str:
 def story_of(entry: Mapping[str, Any], bundle: Bundle, language: Language) -> Story:
     """Put a decided entry into words. Raises InvalidInput for an entry that holds no decision."""
     return _Words(bundle, language).story(entry)
+
+
+def duties_of(duties: Mapping[str, str], bundle: Bundle, language: Language) -> list[str]:
+    """The recipient's duties, each a sentence."""
+    return _Words(bundle, language).duties(duties)
 
 
 class _Words:
@@ -143,7 +148,7 @@ class _Words:
                 *(self._fact(item["name"], item["state"], item["source"]) for item in entry["facts"]),
                 *(self._counter(name, most) for name, most in sorted(entry.get("counters", {}).items())),
             ],
-            duties=list(self._duties(entry["obligations"])),
+            duties=list(self.duties(entry["obligations"])),
             policy=entry["policy"],
         )
 
@@ -201,7 +206,7 @@ class _Words:
             source=self._t("story.source.counter", name=name),
         )
 
-    def _duties(self, duties: Mapping[str, str]) -> list[str]:
+    def duties(self, duties: Mapping[str, str]) -> list[str]:
         """The recipient's duties, each a sentence."""
         said = []
         for name in ("retention", "retention_after_loss", "feedback_within"):

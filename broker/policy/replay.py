@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from broker.decide.engine import decide
 from broker.decide.inputs import commit_inputs, read_inputs
 from broker.decide.model import Decision, Request
-from broker.messages import RULE_STOPPED
+from broker.messages import BESIDE_THE_RULES
 from broker.storage.log_port import Decided
 from sluis.errors import InvalidInput, NotAuthentic
 from sluis.policy.bundle import Bundle
@@ -138,8 +138,10 @@ def _request(row: Decided, entry: Mapping[str, Any]) -> Request:
 
 def _decide(request: Request, entry: Mapping[str, Any], bundle: Bundle) -> Decision:
     decision = decide(request, bundle)
-    stopped = entry["reasons"] and entry["reasons"][0]["code"] == RULE_STOPPED
-    return decision.denied(RULE_STOPPED, entry["reasons"][0]["params"]) if stopped else decision
+    for reason in entry["reasons"][:1]:
+        if reason["code"] in BESIDE_THE_RULES:
+            return decision.denied(reason["code"], reason["params"])
+    return decision
 
 
 def outcome(decision: Decision) -> Outcome:

@@ -21,7 +21,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -158,7 +158,7 @@ class DestroyRegister:
                 "sender": entry.get("sender", ""),
                 "recipient": entry.get("recipient", ""),
                 "agreement": entry.get("agreement", ""),
-                "register": entry.get("register", ""),
+                "register": entry.get("register", "watch"),
                 "term": _period(entry),
                 "ended": rfc3339(register_end(entry)),
                 "destroyed": ["pseudonym", "period"],
@@ -170,9 +170,13 @@ class DestroyRegister:
 
 
 def register_end(entry: Mapping[str, Any]) -> int:
-    """When a register ends that was loaded by this entry and not renewed since."""
+    """When a register ends that was loaded by this entry and not renewed since; a watch list, on its last day."""
     loaded = datetime.fromisoformat(entry["time"])
-    return later(round(loaded.timestamp() * 1000), _period(entry))
+    end = later(round(loaded.timestamp() * 1000), _period(entry))
+    if last_day := entry.get("valid_until"):
+        day_before = datetime.fromisoformat(f"{last_day}T12:00Z") - timedelta(days=1)
+        end = min(end, later(round(day_before.timestamp() * 1000), "P1D"))
+    return end
 
 
 def _period(entry: Mapping[str, Any]) -> str:

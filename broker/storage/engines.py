@@ -100,6 +100,16 @@ def session(engine: Engine, table: str = "") -> Iterator[Connection]:
         yield connection
 
 
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Lend a reader's connection, all of whose reads are of one moment."""
+    begin = "BEGIN" if engine.dialect.name == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ"
+    with session(engine) as connection:
+        connection.exec_driver_sql(begin)  # the reader's connections commit by themselves otherwise
+        yield connection
+        connection.exec_driver_sql("COMMIT")  # after an error the pool does ROLLBACK
+
+
 def parse_url(text: str) -> URL:
     """Read a database URL: `sqlite:///file`, `postgresql://...`. Raises InvalidInput `malformed-config`.
 

@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, any_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from broker.storage.all_tables import METADATA
 from broker.storage.bulk import is_postgres
 from broker.storage.faults import storage_errors
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
-from broker.storage.retention_tables import METADATA
 
 MAX_INTEGER = (1 << 63) - 1
 _PORTION = 900  # a SQLite may be built for no more than 999 parameters
@@ -136,6 +136,23 @@ class ExchangeQueries:
         )
         self.periods: Rows = select(period.pseudonym, period.valid_from, period.valid_until).where(
             *_equal("register_entry", "snapshot_id"), among(period.pseudonym)
+        )
+        held = (period.valid_from <= bindparam("day")) & (
+            (period.valid_until == "") | (period.valid_until >= bindparam("day"))
+        )
+        self.register_size: Rows = select(func.count(period.pseudonym.distinct())).where(
+            *_equal("register_entry", "snapshot_id"), held
+        )
+        last_day = select(func.max(period.valid_until)).where(period.snapshot_id == register.snapshot_id)
+        self.active_snapshots: Rows = (
+            select(
+                *(register[name] for name in ("agreement", "register", "epoch", "entry_count", "log_index")),
+                func.coalesce(last_day.scalar_subquery(), "").label("last_day"),
+            )
+            .where(
+                register.owner == bindparam("owner"), register.recipient == bindparam("owner"), text("active")
+            )
+            .order_by(register.log_index)
         )
         self.loaded: Rows = select(func.count()).where(*_equal("register_entry", "snapshot_id"))
 

@@ -6,11 +6,7 @@ from typing import ClassVar
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, Text, text
 from sqlmodel import Field
 
-from broker.storage import projected_tables
-from broker.storage.follow_up_tables import METADATA
 from broker.storage.tables import BIG, BrokerTable
-
-__all__ = ["METADATA", "projected_tables"]
 
 
 class LegalHoldTable(BrokerTable, table=True):

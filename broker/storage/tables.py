@@ -7,12 +7,9 @@
     party, stop, domain_key, officer                the directory
     policy_bundle, policy_activation                the rules that decided, and since when
     policy_proposal, policy_statement               rules that an officer proposes, and what officers signed
-    counter                                         how many subjects passed on a day
-    console_*                                       officers in the console (console_tables.py)
-    finding, finding_draw                           what officers look at (finding_tables.py)
-    follow_up, follow_up_delivery, duty             a signal's life after its exchange (follow_up_tables.py)
-    lease                                           who does a task, on an engine without advisory locks
-    projection, exchange_*, legal_hold, ...         projected_tables.py, retention_tables.py
+    counter, lease                                  subjects on a day; who does a task without advisory locks
+    console_*, finding_*, follow_up_*               in files of those names, as are ...
+    exchange_*, legal_hold                          ... what follows from the log alone, and what must not go
 
 Indexes follow the reads in `queries.py`. Changing a table needs a migration; a test compares the two.
 """
@@ -98,12 +95,16 @@ class SignalTable(BrokerTable, table=True):
 
     __tablename__: ClassVar[str] = "signal"
     __table_args__ = (
+        # Questions and digests are answered from it alone, without reading a signal.
         Index(
             "signal_deposit_idx",
             *("recipient", "agreement", "kind", "epoch", "pseudonym"),
+            *("pushed_index", "expires_at_ms", "delivery"),
             sqlite_where=text("delivery = 'on_match'"),
             postgresql_where=text("delivery = 'on_match'"),
         ),
+        # Not of deposits alone: then PostgreSQL would take it for other reads while the table is small.
+        Index("signal_pushed_index_idx", "pushed_index"),
         Index(
             "signal_retain_until_ms_idx",
             *("retain_until_ms", "signal_id"),

@@ -28,8 +28,6 @@ from broker.storage.port import (
     Officer,
     PartyRow,
     PartyStatus,
-    Period,
-    Snapshot,
     Stop,
     StoredSignal,
 )
@@ -43,6 +41,7 @@ from broker.storage.queries import (
     Queries,
     storable,
 )
+from broker.storage.register_port import Period, Snapshot
 from broker.storage.retention_port import FOLLOWS, Link, RetentionTransaction
 from broker.storage.retention_rows import RetentionWrites
 from broker.storage.tiles import HASH_BYTES, completed_tiles
@@ -136,6 +135,15 @@ class SqlTransaction(FollowUpSteps):
     def register_owners(self, agreement: str, register: str, recipient: str, epoch: str) -> frozenset[str]:
         """Give who has an active snapshot of a register in a domain."""
         return frozenset(row.owner for row in self._snapshots(agreement, register, recipient, epoch))
+
+    def register_size(self, agreement: str, register: str, recipient: str, epoch: str, day: str) -> int:
+        """Count the subjects that active snapshots of any owner hold on a day."""
+        query = self._queries.exchange.register_size
+        with storage_errors():
+            return sum(
+                self._connection.execute(query, {"a_snapshot_id": row.snapshot_id, "day": day}).scalar_one()
+                for row in self._snapshots(agreement, register, recipient, epoch)
+            )
 
     def register_periods(
         self, agreement: str, register: str, recipient: str, epoch: str, pseudonyms: Collection[bytes]

@@ -13,9 +13,10 @@ from broker.storage.console_port import ConsoleRead
 from broker.storage.faults import storage_errors
 from broker.storage.finding_port import DrawRow
 from broker.storage.follow_up_port import Duty
-from broker.storage.port import Activation, Counter, DomainKeyRow, Officer, PartyRow, Snapshot, Stop
+from broker.storage.port import Activation, Counter, DomainKeyRow, Officer, PartyRow, Stop
 from broker.storage.proposal_port import PolicyProposal, SignedStatement
 from broker.storage.queries import DELIVERY_COLUMNS, FIRST_ANSWER_COLUMNS, SIGNAL_COLUMNS, TABLES
+from broker.storage.register_port import Snapshot
 
 
 class Step(NamedTuple):

@@ -27,6 +27,7 @@ from sluis.cli import (
     policy_office,
     policy_test,
     services,
+    watch,
 )
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ app.command("register")(exchange.register)
 app.command("push")(exchange.push)
 app.command("receive")(exchange.receive)
 app.command("match")(exchange.match)
+app.command("watch")(watch.watch)
 for after in (
     followups.ask,
     followups.answer,

@@ -9,11 +9,11 @@ from broker.storage.port import (
     FirstAnswer,
     PartyRow,
     PartyStatus,
-    Snapshot,
     Store,
     StoredSignal,
     Transaction,
 )
+from broker.storage.register_port import Snapshot
 
 SENDER = "00000001000000000001"
 RECIPIENT = "00000001000000000002"

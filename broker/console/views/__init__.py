@@ -18,12 +18,14 @@ from broker.console.views import (
     today,
     trial,
     versions,
+    watches,
 )
 
 PAGES = (
     *today.PAGES,
     *exchanges.PAGES,
     *exchange.PAGES,
+    *watches.PAGES,
     *review.PAGES,
     *timeline.PAGES,
     *rules.PAGES,

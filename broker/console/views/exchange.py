@@ -12,6 +12,7 @@ from broker.console.pages import OFFICERS, Context, Download, Page, Redirect, Vi
 from broker.console.reading import ReadPage, check_reason
 from broker.console.reading_exchanges import Exchange, Recorded
 from broker.console.story import Story, codes_of, headline, story_of
+from broker.storage.projected import DENIED
 from sluis.errors import NotFound
 from sluis.evidence import write_evidence
 from sluis.policy.bundle import Bundle
@@ -54,6 +55,7 @@ def show(context: Context) -> View | Redirect:
             "address": f"{PATH}/{first.log_index}",
             "provable": is_provable(exchange),
             "keeping": keeping_of(context, exchange.exchange) if exchange.exchange else None,
+            "passed": any(chapter.story.result != DENIED for chapter in chapters if chapter.story),
         }
     )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The tables of the projection, which the console reads; what they hold follows from the log alone."""
+"""The tables that follow the log for the console; they can be emptied and filled again (`sluis broker reindex`)."""
 
 from typing import ClassVar
 
@@ -10,12 +10,17 @@ from broker.storage.tables import BIG, BrokerTable
 
 
 class ProjectionTable(BrokerTable, table=True):
-    """The one row that says up to which entry the tables below have followed the log."""
+    """The one row that says up to which entry the tables below have followed the log.
+
+    `marked` differs when a follower that sets no marks was at work; `generation` grows when the tables were emptied.
+    """
 
     __tablename__: ClassVar[str] = "projection"
     __table_args__ = (CheckConstraint("projection_id = 1", name="one_row"),)
     projection_id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     position: int = Field(sa_column=Column(BIG, nullable=False))
+    marked: int = Field(sa_column=Column(BIG, nullable=False, server_default=text("0")))
+    generation: int = Field(sa_column=Column(BIG, nullable=False, server_default=text("0")))
 
 
 class ExchangeShapeTable(BrokerTable, table=True):
@@ -63,3 +68,11 @@ class ExchangeDayTable(BrokerTable, table=True):
     __tablename__: ClassVar[str] = "exchange_day"
     bucket: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     first_index: int = Field(sa_column=Column(BIG, nullable=False))
+
+
+class ExchangeBucketTable(BrokerTable, table=True):
+    """Up to which entry the follower had come when it last changed a day or month of the cube."""
+
+    __tablename__: ClassVar[str] = "exchange_bucket"
+    bucket: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    changed: int = Field(sa_column=Column(BIG, nullable=False))
