@@ -112,9 +112,8 @@ class ExchangeQueries:
                 text("signal.delivery = 'on_match'"), signal.retain_until_ms > bindparam("now"), *still_kept
             )
         )
-        ends = signal.retain_until_ms.label("ends_at_ms")
         self.deliveries: Rows = (
-            select(*(delivery[name] for name in DELIVERY_COLUMNS), ends)
+            select(*(delivery[name] for name in DELIVERY_COLUMNS), signal.retain_until_ms.label("ends_at_ms"))
             .join_from(TABLES["delivery"], TABLES["signal"], delivery.signal_id == signal.signal_id)
             .where(among(delivery.log_index))
         )
