@@ -17,7 +17,7 @@ PORTION = 900  # a SQLite may be built for no more than 999 parameters
 # The same as `present_query`. Making that anew for each portion takes SQLAlchemy longer than SQLite takes to answer.
 PRESENT_ON_SQLITE = (
     "SELECT pseudonym FROM signal WHERE recipient = ? AND agreement = ? AND kind = ? AND epoch = ?"  # noqa: S608
-    " AND delivery = 'on_match' AND expires_at_ms + 0 > ?"
+    " AND delivery = 'on_match' AND retain_until_ms + 0 > ?"
     f" AND pseudonym IN ({','.join('?' * PORTION)})"
 )
 
@@ -41,7 +41,7 @@ class DepositRows:
             *(*rest, deposited, signal.pushed_index >= bindparam("since")),
         ]
         usable: list[Condition] = [
-            signal.expires_at_ms + 0 > bindparam("now"),
+            signal.retain_until_ms + 0 > bindparam("now"),
             signal.pushed_index + 0 < bindparam("until"),
         ]
         self.present_query: Rows = select(signal.pseudonym).where(

@@ -11,7 +11,7 @@ from broker.storage.deposit_rows import DepositRows
 from broker.storage.port import Store
 from broker.storage.sql import SqlStore
 from tests.contract.conftest import Database
-from tests.contract.rows import AGREEMENT, EPOCH, OTHER, RECIPIENT, digest, push, push_all
+from tests.contract.rows import AGREEMENT, EPOCH, OTHER, RECIPIENT, commit, digest, push, push_all
 
 DOMAIN = DepositDomain(recipient=RECIPIENT, agreement=AGREEMENT, kind="fine", epoch=EPOCH)
 FAR = 1 << 40
@@ -34,6 +34,18 @@ def test_those_present_are_found_among_many(store: Store) -> None:
     assert store.deposits.present(DOMAIN, [*many, *asked], 49) == {_subject("a"), _subject("short")}
     assert store.deposits.present(DOMAIN, asked, 50) == {_subject("a")}
     assert store.deposits.present(DOMAIN, [], 0) == frozenset()
+
+
+def test_what_has_ended_by_its_rule_is_not_told_of(store: Store) -> None:
+    push_all(store, "a", "ended", delivery="on_match")
+    commit(store, lambda tx: tx.retention.limit_signal(digest("ended", 16), 50, "P1D rule", ""))
+    for now, names in ((49, {"a", "ended"}), (50, {"a"})):
+        wanted = {_subject(name) for name in names}
+        assert store.deposits.present(DOMAIN, [_subject("a"), _subject("ended")], now) == wanted
+        assert set(_all(store, now_ms=now)) == wanted
+        assert set(store.deposits.added(DOMAIN, 0, FAR, now)) == wanted
+    commit(store, lambda tx: tx.retention.empty_signals([(digest("ended", 16), 0)]))
+    assert store.deposits.added(DOMAIN, 0, FAR, 50) == _all(store, now_ms=50) == [_subject("a")]
 
 
 def test_a_deposit_counts_in_its_own_domain_only(store: Store) -> None:
