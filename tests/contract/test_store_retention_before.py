@@ -17,6 +17,8 @@ from tests.contract.conftest import Database
 from tests.contract.rows import digest, signal
 from tests.contract.test_store_retention import look
 
+FROM_NOTHING = True
+
 
 def test_what_was_there_before_gets_its_ends_from_the_log(database: Database) -> None:
     engines = connect(parse_url(database.url), 5_000)
