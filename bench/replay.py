@@ -24,8 +24,9 @@ from broker.decide.engine import decide
 from broker.policy.replay import Replay, replay
 from broker.ruling import Ruling
 from broker.step import Step
+from broker.storage.log_port import Decided
 from broker.storage.open import open_store
-from broker.storage.port import Decided, Store
+from broker.storage.port import Store
 from sluis.policy.bundle import Bundle, default_directory, read_bundle, read_files
 
 BATCH = 2_000

@@ -6,7 +6,6 @@ transaction, so that a stop counts from the moment it was committed.
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ class Admitted:
     caller: Caller
     role: str
     card: PartyCard
-    card_digest: bytes
+    card_bytes: bytes
 
     @property
     def oin(self) -> Oin:
@@ -38,24 +37,27 @@ class Admitted:
         return self.caller.oin
 
 
-def admit(step: Step, admitted: Admitted) -> PartyRow:
+def admit(step: Step, admitted: Admitted, *, even_stopped: bool = False) -> PartyRow:
     """Repeat the admission inside the transaction; the caller's OIN was in the needs.
+
+    `even_stopped` is for what a participant owes about earlier exchanges (docs/adr/0013).
 
     Raises NotPermitted `party-unknown`, `party-stopped`, `certificate-revoked`, `not-your-identity`, NotAuthentic
     `certificate-expired`.
     """
     admitted.caller.check_validity(step.now)  # a stream may outlive its certificate
     row = step.party(admitted.oin)
-    _check(row, admitted.caller, revoked=step.stopped(CERTIFICATE, admitted.caller.fingerprint))
-    if row is None or hashlib.sha256(row.card).digest() != admitted.card_digest:
+    revoked = step.stopped(CERTIFICATE, admitted.caller.fingerprint)
+    _check(row, revoked=revoked, even_stopped=even_stopped)
+    if row is None or row.card != admitted.card_bytes:
         raise NotPermitted("not-your-identity", "the registered keys changed during the call; try again")
     return row
 
 
-def _check(row: PartyRow | None, caller: Caller, *, revoked: bool) -> PartyRow:
+def _check(row: PartyRow | None, *, revoked: bool, even_stopped: bool = False) -> PartyRow:
     if row is None:
         raise NotPermitted("party-unknown")
-    if row.status is not PartyStatus.ACTIVE:
+    if row.status is not PartyStatus.ACTIVE and not even_stopped:
         raise NotPermitted("party-stopped")
     if revoked:
         raise NotPermitted("certificate-revoked")
@@ -77,38 +79,39 @@ class Directory:
         self._policy = policy
         self._keep = keep
         self._timer = timer
-        self._known: dict[str, tuple[float, Admitted]] = {}
-        self._reading: dict[str, asyncio.Future[Admitted]] = {}
+        self._known: dict[tuple[str, bool], tuple[float, Admitted]] = {}
+        self._reading: dict[tuple[str, bool], asyncio.Future[Admitted]] = {}
 
-    async def admit(self, caller: Caller) -> Admitted:
+    async def admit(self, caller: Caller, *, even_stopped: bool = False) -> Admitted:
         """Return the caller's role and keys. Raises NotPermitted as in `admit`."""
-        known = self._known.get(caller.fingerprint)
+        key = (caller.fingerprint, even_stopped)
+        known = self._known.get(key)
         if known and known[0] > self._timer():
             return known[1]
-        admitted = await self._read_once(caller)
+        admitted = await self._read_once(caller, key)
         if len(self._known) > 10_000:
             self._known.clear()
-        self._known[caller.fingerprint] = (self._timer() + self._keep, admitted)
+        self._known[key] = (self._timer() + self._keep, admitted)
         return admitted
 
-    async def _read_once(self, caller: Caller) -> Admitted:
+    async def _read_once(self, caller: Caller, key: tuple[str, bool]) -> Admitted:
         """Read on behalf of all calls of this caller that wait for it now."""
-        reading = self._reading.get(caller.fingerprint)
+        reading = self._reading.get(key)
         if reading is None:
-            reading = asyncio.ensure_future(asyncio.to_thread(self._read, caller))
-            self._reading[caller.fingerprint] = reading
-            reading.add_done_callback(lambda _: self._reading.pop(caller.fingerprint))
+            reading = asyncio.ensure_future(asyncio.to_thread(self._read, caller, key[1]))
+            self._reading[key] = reading
+            reading.add_done_callback(lambda _: self._reading.pop(key))
         return await asyncio.shield(reading)  # one call that is cancelled leaves the others their answer
 
-    def _read(self, caller: Caller) -> Admitted:
+    def _read(self, caller: Caller, even_stopped: bool) -> Admitted:
         stops = self._store.stops()
         revoked = any(stop.scope == CERTIFICATE and stop.target == caller.fingerprint for stop in stops)
-        row = _check(self._store.party(caller.oin), caller, revoked=revoked)
+        row = _check(self._store.party(caller.oin), revoked=revoked, even_stopped=even_stopped)
         return Admitted(
             caller=caller,
             role=row.role,
             card=PartyCard.parse(row.card),
-            card_digest=hashlib.sha256(row.card).digest(),
+            card_bytes=row.card,
         )
 
     async def require_role(self, caller: Caller, *roles: str) -> Admitted:

@@ -8,8 +8,11 @@ from datetime import datetime
 from broker.admission import Directory
 from broker.committer import Committer
 from broker.exchange import Desk, Exchange
+from broker.followup.delivery import FollowUpMailbox
+from broker.followup.life import FollowUps
 from broker.mailbox.delivery import Doorbell, Mailbox
 from broker.match.question import Matching
+from broker.match.watch import Watching
 from broker.policy.active import ActivePolicy
 from broker.register.loading import Registers
 from broker.signer import ReceiptSigner
@@ -28,6 +31,8 @@ class Broker:
     matching: Matching
     mailbox: Mailbox
     registers: Registers
+    follow_ups: FollowUps
+    follow_up_mailbox: FollowUpMailbox
     doorbell: Doorbell
 
 
@@ -52,9 +57,11 @@ def make_broker(
     return Broker(
         store=store,
         desk=desk,
-        exchange=Exchange(desk),
+        exchange=Exchange(desk, Watching(desk)),
         matching=Matching(desk, store),
         mailbox=Mailbox(desk, store, doorbell, stopping),
         registers=Registers(desk, store),
+        follow_ups=FollowUps(desk),
+        follow_up_mailbox=FollowUpMailbox(desk, store, doorbell, stopping),
         doorbell=doorbell,
     )

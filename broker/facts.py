@@ -13,7 +13,7 @@ from broker.decide.model import Fact, FactState, Party
 from broker.step import RegisterKey, Step
 from sluis.policy.bundle import Bundle
 
-OPERATIONS = ("push", "release")
+OPERATIONS = ("push", "release", "ask", "answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The broker's own promises: receipts for log entries, statements of what it withheld, digests of deposits."""
+"""The broker's own promises: receipts, what it withheld, digests of deposits, and that a copy is to be destroyed."""
 
 from collections.abc import Sequence
 
 from sluis.deposit_digest import DigestHeader
 from sluis.envelope import Envelope
+from sluis.followup import FollowUp, SignedFollowUp
 from sluis.merkle import Hash
 from sluis.receipt import Receipt, RedactionReceipt, WithheldField
 from sluis.signing import SigningKey
@@ -32,6 +33,10 @@ class ReceiptSigner:
         if not withheld:
             return envelope_pb2.RedactionReceipt()
         return redaction_to_wire(RedactionReceipt.sign(self._key, envelope, withheld))
+
+    def follow_up(self, statement: FollowUp) -> SignedFollowUp:
+        """Sign the broker's own follow-up, `destroy`."""
+        return SignedFollowUp.sign(self._key, statement)
 
     def sign_digest(self, header: DigestHeader) -> bytes:
         """State that a digest is of what lies deposited."""

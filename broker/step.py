@@ -13,7 +13,10 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from broker.storage.finding_port import FindingRow
-from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, Period, StoredSignal, Transaction
+from broker.storage.follow_up_port import Duty, FollowUpDelivery, FollowUpRow, Origin
+from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, StoredSignal, Transaction
+from broker.storage.register_port import Period
+from broker.storage.retention_port import FOLLOWS, Link
 from sluis.canonical import canonical_json
 from sluis.errors import Unavailable
 from sluis.merkle import Hash, leaf_hash
@@ -41,13 +44,15 @@ class RegisterKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What a work reads."""
+    """What a work reads; one that must see all that came before it is `alone` in its transaction."""
 
     parties: frozenset[str] = frozenset()
     answers: frozenset[tuple[str, str]] = frozenset()
     signals: frozenset[bytes] = frozenset()
     registers: frozenset[RegisterKey] = frozenset()
     deliveries: frozenset[int] = frozenset()
+    previous: frozenset[bytes] = frozenset()
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,7 @@ class Step:
         self._parties = dict(tx.parties(_union(need.parties for need in needs)))
         self._answers = tx.first_answers(_union(need.answers for need in needs))
         self._signals = tx.known_signals(_union(need.signals for need in needs))
+        self._origins = tx.origins(_union(need.previous for need in needs))
         self._deliveries = tx.deliveries(_union(need.deliveries for need in needs))
         self._periods: dict[RegisterKey, Sequence[Period]] = {}
         self._owners: dict[tuple[str, str, str, str], frozenset[str]] = {}
@@ -129,6 +135,10 @@ class Step:
         """Whether a signal with this id was accepted before."""
         return signal_id in self._signals or signal_id in self._new.signals
 
+    def origin(self, signal_id: bytes) -> Origin | None:
+        """For whom an earlier signal was that was in the needs, if it is known here."""
+        return self._origins.get(signal_id)
+
     def role(self, oin: str) -> str:
         """The role of a participant; empty when it is unknown."""
         row = self._parties.get(oin)
@@ -160,10 +170,12 @@ class Step:
         self._counted[counter] = self.counted(counter) + subjects
         self.tx.count(counter, subjects)
 
-    def log(self, entry: Mapping[str, object], *, salt: bytes = b"", inputs: bytes = b"") -> Logged:
+    def log(
+        self, entry: Mapping[str, object], *, salt: bytes = b"", inputs: bytes = b"", link: Link = FOLLOWS
+    ) -> Logged:
         """Append an entry; `time` and a nonce are filled in.
 
-        A salt, and what was decided on, go beside the log, where they can be destroyed.
+        A salt, and what was decided on, go beside the log, where they are destroyed when the link ends.
 
         Without the nonce an entry of few unknowns (a count, a minute) could be guessed from its leaf hash, which
         every participant may have.
@@ -172,7 +184,7 @@ class Step:
         data = canonical_json({**entry, "v": 1, "time": self._time, "nonce": secrets.token_hex(16)})
         index = self.tx.append(data, self.now_ms)
         if salt:
-            self.tx.add_salt(index, salt, inputs)
+            self.tx.add_salt(index, salt, inputs, link)
         return Logged(index=index, entry=data, leaf=leaf_hash(data))
 
     def finding(self, organisation: str, finding_id: str) -> FindingRow | None:
@@ -205,6 +217,37 @@ class Step:
         self.wrote = True
         self._wake.add(row.recipient)
         self.tx.add_delivery(row)
+
+    def follow_up(self, row: FollowUpRow) -> None:
+        """Keep a follow-up."""
+        self.wrote = True
+        self.tx.add_follow_up(row)
+
+    def deliver_follow_up(self, row: FollowUpDelivery) -> None:
+        """Let a follow-up wait for a party."""
+        self.wrote = True
+        self._wake.add(row.recipient)
+        self.tx.add_follow_up_delivery(row)
+
+    def acknowledge_follow_up(self, log_index: int, acknowledged_index: int) -> None:
+        """Mark a delivery of a follow-up as acknowledged."""
+        self.wrote = True
+        self.tx.acknowledge_follow_up(log_index, acknowledged_index)
+
+    def withdraw(self, signal_id: bytes, log_index: int, envelope: bytes) -> None:
+        """Let a signal go out no more, and keep no more of it than this envelope."""
+        self.wrote = True
+        self.tx.withdraw(signal_id, log_index, envelope)
+
+    def owe(self, duty: Duty) -> None:
+        """Note what a party owes another."""
+        self.wrote = True
+        self.tx.add_duty(duty)
+
+    def done(self, duty: Duty, log_index: int) -> None:
+        """Note that a duty was done, by an entry of this transaction."""
+        self.wrote = True
+        self.tx.finish_duty(duty, log_index)
 
     def acknowledge(self, log_index: int, acknowledged_index: int) -> None:
         """Mark a delivery as acknowledged."""

@@ -29,9 +29,13 @@ EVALUATIONS = "adl.access_evaluations"
 OPERATIONS = {
     "signal.push": "push",
     "match.question": "question",
+    "watch.load": "watch",
+    "watch.hit": "watch",
     "match.digest": "question",
     "signal.release": "release",
     "register.load": "register",
+    "followup.ask": "ask",
+    "followup.answer": "answer",
 }
 # W3C Trace Context, section 3.2.2; a later version may add members after these.
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?", re.ASCII)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Between the messages of `proto/sluis/v1/envelope.proto` and the types of this package.
+"""Between the messages of `proto/sluis/v1/envelope.proto` and `followup.proto` and the types of this package.
 
 Reading goes through the constructors, so a wrong length, pattern or count raises InvalidInput
 `malformed-request` or `malformed-encoding`, and what was read is well-formed. Authenticity is checked
@@ -8,8 +8,10 @@ elsewhere (`sluis.envelope.verify`, `Receipt.verify`).
 
 from sluis.envelope import MAX_FIELDS, Envelope, KeptField, WithheldLeaf
 from sluis.errors import InvalidInput
+from sluis.followup import FollowUp, SignedFollowUp
 from sluis.receipt import Receipt, RedactionReceipt, WithheldField
 from sluis.v1 import envelope_pb2 as pb
+from sluis.v1 import followup_pb2
 
 
 def envelope_to_wire(envelope: Envelope) -> pb.Envelope:
@@ -78,16 +80,26 @@ def redaction_from_wire(message: pb.RedactionReceipt) -> RedactionReceipt:
     )
 
 
+def follow_up_to_wire(signed: SignedFollowUp) -> followup_pb2.SignedFollowUp:
+    """Write a follow-up as a message."""
+    return followup_pb2.SignedFollowUp(statement=signed.statement.encode(), signature=signed.signature)
+
+
+def follow_up_from_wire(message: followup_pb2.SignedFollowUp) -> SignedFollowUp:
+    """Read a follow-up; raises InvalidInput."""
+    return SignedFollowUp(statement=FollowUp.decode(message.statement), signature=message.signature)
+
+
 def _field_to_wire(item: KeptField | WithheldLeaf) -> pb.SealedField:
     if isinstance(item, WithheldLeaf):
         return pb.SealedField(withheld_leaf=item.leaf)
     return pb.SealedField(
-        kept=pb.KeptField(
-            name=item.name,
-            category=item.category,
-            commitment=item.commitment,
-            ciphertext=item.ciphertext,
-        )
+        kept={
+            "name": item.name,
+            "category": item.category,
+            "commitment": item.commitment,
+            "ciphertext": item.ciphertext,
+        }
     )
 
 

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeAlias
@@ -23,6 +23,8 @@ from broker.storage.port import LogRow, Store
 from broker.storage.projected import (
     ACKNOWLEDGE,
     DENIED,
+    ENDS,
+    FOLLOW_UP,
     PARTLY,
     RELEASED,
     Batch,
@@ -91,13 +93,13 @@ def project(
 ) -> Batch:
     """What contiguous entries add; `rows_at` gives earlier rows, for what was delivered then."""
     parsed = [(row.log_index, entry) for row in entries if (entry := _read(row)) is not None]
-    delivered = {int(entry["previous"]) for _, entry in parsed if entry["operation"] == ACKNOWLEDGE}
+    before = {int(entry["previous"]) for _, entry in parsed if "decision" not in entry}
     start, end = entries[0].log_index, entries[-1].log_index + 1
-    earlier = rows_at([index for index in delivered if index < start])
+    earlier = rows_at([index for index in before if index < start])
     taken: dict[int, ExchangeRow] = {}
     moved: dict[int, ExchangeRow] = {}
     for index, entry in parsed:
-        if entry["operation"] != ACKNOWLEDGE:
+        if "decision" in entry:
             taken[index] = _row(index, entry, shape_of(entry, category_of))
             continue
         at = entry["previous"]
@@ -105,10 +107,11 @@ def project(
         if signal is None:
             log.error("projection.entry-lost", log_index=index)
             continue
-        (taken if at in taken else moved)[at] = replace(
-            signal, shape=_known(replace(signal.shape, acknowledged="yes"))
-        )
-        taken[index] = _row(index, entry, _confirmation(signal.shape, entry))
+        if entry["operation"] == ACKNOWLEDGE:
+            (taken if at in taken else moved)[at] = replace(
+                signal, shape=_known(replace(signal.shape, acknowledged="yes"))
+            )
+        taken[index] = _row(index, entry, _told(signal.shape, entry))
     counter = _Counts()
     for row in taken.values():
         counter.add(row)
@@ -124,7 +127,7 @@ def project(
         rows=list(taken.values()),
         acknowledged={at: row.shape for at, row in moved.items()},
         shapes=counter.shapes,
-        counts=dict(counter.counts),
+        counts=counter.by_bucket(),
         days=counter.days,
         asked=asked,
     )
@@ -138,7 +141,8 @@ def _read(row: LogRow) -> Mapping[str, Any] | None:
     except (ValueError, TypeError, KeyError):
         log.error("projection.entry-unreadable", log_index=row.log_index)
         return None
-    return entry if operation == ACKNOWLEDGE or "decision" in entry else None
+    tells = operation in (ACKNOWLEDGE, *ENDS) or (operation.startswith(FOLLOW_UP) and "previous" in entry)
+    return entry if tells or "decision" in entry else None
 
 
 def shape_of(entry: Mapping[str, Any], category_of: CategoryOf) -> Shape:
@@ -174,11 +178,11 @@ def _result(entry: Mapping[str, Any]) -> str:
     return PARTLY if entry["released"] and entry["withheld"] else RELEASED
 
 
-def _confirmation(signal: Shape, entry: Mapping[str, Any]) -> Shape:
-    """A confirmation is between the parties of its signal; it decided nothing."""
+def _told(signal: Shape, entry: Mapping[str, Any]) -> Shape:
+    """A confirmation, follow-up or end is between the parties of its signal; it decided nothing."""
     shape = replace(
         signal,
-        operation=ACKNOWLEDGE,
+        operation=entry["operation"],
         **dict.fromkeys(("result", "rule", "reason", "policy", "delivery", "acknowledged"), ""),
         outcome=entry["outcome"],
         articles=(),
@@ -223,24 +227,29 @@ class _Counts:
 
     def __init__(self) -> None:
         self.shapes: dict[int, tuple[int, Shape]] = {}
-        self.counts: Counter[tuple[int, int]] = Counter()
+        self._counts: Counter[tuple[date, int]] = Counter()
         self.days: dict[int, int] = {}
 
     def add(self, row: ExchangeRow) -> None:
         """Count a new row."""
         self.shapes.setdefault(row.shape.shape_id, (row.log_index, row.shape))
-        self.days.setdefault(day_bucket(day_of(row.time_ms)), row.log_index)
-        if row.shape.operation != ACKNOWLEDGE:
-            self._count(row, 1)
+        day = day_of(row.time_ms)
+        self.days.setdefault(day_bucket(day), row.log_index)
+        if row.shape.decided:
+            self._counts[day, row.shape.shape_id] += 1
 
     def move(self, before: ExchangeRow, after: ExchangeRow, since: int) -> None:
         """Count an earlier row under another shape, on the day on which it was logged."""
         self.shapes.setdefault(after.shape.shape_id, (since, after.shape))
         if before.shape != after.shape:
-            self._count(before, -1)
-            self._count(after, 1)
+            day = day_of(after.time_ms)
+            self._counts[day, before.shape.shape_id] -= 1
+            self._counts[day, after.shape.shape_id] += 1
 
-    def _count(self, row: ExchangeRow, by: int) -> None:
-        day = day_of(row.time_ms)
-        for bucket in (day_bucket(day), month_bucket(day)):
-            self.counts[bucket, row.shape.shape_id] += by
+    def by_bucket(self) -> dict[tuple[int, int], int]:
+        """What was counted, for days and for months."""
+        found: Counter[tuple[int, int]] = Counter()
+        for (day, shape_id), entries in self._counts.items():
+            for bucket in (day_bucket(day), month_bucket(day)):
+                found[bucket, shape_id] += entries
+        return dict(found)

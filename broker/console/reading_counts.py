@@ -59,6 +59,10 @@ class Counts:
         """How many entries of the log the index has still to take in."""
         return max(0, self._store.head().tree.size - self._index.position())
 
+    def position(self) -> int:
+        """How many entries of the log the index has taken up."""
+        return self._index.position()
+
     def since(self) -> date | None:
         """The day of the log's first entry."""
         row = self._store.log_row(0)

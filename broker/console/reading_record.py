@@ -3,7 +3,8 @@
 
 from collections.abc import Sequence
 
-from broker.storage.port import KeptCheckpoint, Store
+from broker.storage.log_port import KeptCheckpoint
+from broker.storage.port import Store
 from sluis.errors import InvalidInput, NotFound
 from sluis.merkle import Hash, consistency_proof
 

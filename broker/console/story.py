@@ -13,7 +13,8 @@ from typing import Any
 from broker.console.texts import Language, has_text, text_of
 from broker.decide.explain import explain
 from broker.decide.recorded import recorded_decision
-from broker.storage.projected import DENIED, PARTLY, RELEASED
+from broker.storage.projected import DENIED, FOLLOW_UP, PARTLY, RELEASED
+from sluis.followup import Act
 from sluis.policy import dutch
 from sluis.policy.bundle import Bundle
 from sluis.policy.reading_rules import address
@@ -84,13 +85,21 @@ def headline(entry: Mapping[str, Any], language: Language) -> str:
     key = f"story.{entry['operation']}.{entry.get('outcome', '')}"
     if not has_text(key):
         return text_of(language, "story.other", operation=entry["operation"])
-    return text_of(
-        language,
-        key,
-        asked=entry.get("asked", 0),
-        hits=entry.get("hits", 0),
-        signals=entry.get("signals", 0),
-    )
+    counts = {name: entry.get(name, 0) for name in ("asked", "hits", "entries", "holders", "signals")}
+    return text_of(language, key, **counts)
+
+
+def codes_of(entry: Mapping[str, Any], bundle: Bundle, language: Language) -> str:
+    """What a follow-up says, in the words of the catalogue; empty when it says nothing."""
+    said = []
+    operation = str(entry["operation"])
+    if not operation.startswith(FOLLOW_UP) or operation.removeprefix(FOLLOW_UP) not in list(Act):
+        return ""
+    act = Act(operation.removeprefix(FOLLOW_UP))
+    for sort, name in sorted(entry.get("codes", {}).items(), key=lambda code: (code[0] != "outcome", code)):
+        known = bundle.catalog.follow_ups.words(act, sort).get(name) or bundle.catalog.functions.get(name)
+        said.append((known.dutch if language is Language.DUTCH else known.english) if known else str(name))
+    return "; ".join(said)
 
 
 def result_of(entry: Mapping[str, Any]) -> str:
@@ -103,6 +112,11 @@ def result_of(entry: Mapping[str, Any]) -> str:
 def story_of(entry: Mapping[str, Any], bundle: Bundle, language: Language) -> Story:
     """Put a decided entry into words. Raises InvalidInput for an entry that holds no decision."""
     return _Words(bundle, language).story(entry)
+
+
+def duties_of(duties: Mapping[str, str], bundle: Bundle, language: Language) -> list[str]:
+    """The recipient's duties, each a sentence."""
+    return _Words(bundle, language).duties(duties)
 
 
 class _Words:
@@ -134,7 +148,7 @@ class _Words:
                 *(self._fact(item["name"], item["state"], item["source"]) for item in entry["facts"]),
                 *(self._counter(name, most) for name, most in sorted(entry.get("counters", {}).items())),
             ],
-            duties=list(self._duties(entry["obligations"])),
+            duties=list(self.duties(entry["obligations"])),
             policy=entry["policy"],
         )
 
@@ -192,10 +206,10 @@ class _Words:
             source=self._t("story.source.counter", name=name),
         )
 
-    def _duties(self, duties: Mapping[str, str]) -> list[str]:
+    def duties(self, duties: Mapping[str, str]) -> list[str]:
         """The recipient's duties, each a sentence."""
         said = []
-        for name in ("retention", "retention_after_loss"):
+        for name in ("retention", "retention_after_loss", "feedback_within"):
             if name in duties:
                 said.append(self._t(f"story.duty.{name}", period=self._period(duties[name])))
         if "handling" in duties:
@@ -209,15 +223,20 @@ class _Words:
         return said
 
     def _period(self, period: str) -> str:
-        if self._is_dutch:
-            return dutch.period(period)
-        match = _PERIOD.fullmatch(period)
-        if match is None:
-            return period
-        return f"{match[1]} {_UNITS[match[2]][match[1] != '1']}"
+        return period_words(self._language, period)
 
     def _t(self, key: str, **names: object) -> str:
         return text_of(self._language, key, **names)
+
+
+def period_words(language: Language, period: str) -> str:
+    """A period such as `P6M` in words."""
+    match = _PERIOD.fullmatch(period)
+    if match is None:
+        return period
+    if language is Language.DUTCH:
+        return dutch.period(period)
+    return f"{match[1]} {_UNITS[match[2]][match[1] != '1']}"
 
 
 def _article(citation: str, basis: LegalBasis | None) -> Article:

@@ -112,12 +112,18 @@ def claims_fit(request: Request, catalog: Catalog) -> bool:
 
 def _wrong_claims(request: Request, catalog: Catalog) -> list[Reason]:
     return [
-        Reason("CLAIM_MALFORMED", {"claim": name})
+        Reason(_refusal(name, value, catalog), {"claim": name})
         if name in catalog.assertions
         else Reason("UNKNOWN_CLAIM", {"position": str(position)})
         for position, (name, value) in enumerate(sorted(request.claims.items()), start=1)
         if not _fits(name, value, catalog)
     ]
+
+
+def _refusal(name: str, value: str, catalog: Catalog) -> str:
+    """Why a claim does not pass: a value that the catalogue refuses has a reason of its own."""
+    spec = catalog.claims.get(name)
+    return spec.refused.get(value, "CLAIM_MALFORMED") if spec else "CLAIM_MALFORMED"
 
 
 def _is_known(party: Party, catalog: Catalog) -> bool:

@@ -24,7 +24,7 @@ def _strictest(all_duties: tuple[Obligations, ...]) -> Mapping[str, str]:
         "handling": max(duties.handling for duties in all_duties),
         "notice": (min(firm) if firm else Notice.MAY).value,
     }
-    for name in ("retention_after_loss", "notice_within"):
+    for name in ("retention_after_loss", "notice_within", "feedback_within"):
         if terms := [term for duties in all_duties if (term := getattr(duties, name))]:
             found[name] = min(terms, key=period_days)
     bound = [duties.delay_grounds for duties in all_duties if duties.notice is not Notice.MAY]

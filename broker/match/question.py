@@ -22,16 +22,20 @@ from broker.admission import Admitted, admit
 from broker.decide.model import Decision, Request
 from broker.exchange import Desk, first_answer, kept_fields
 from broker.facts import Subject
+from broker.followup.duties import owe_after_release
 from broker.match.digest import Digests
 from broker.messages import decision_message
+from broker.retention.terms import signal_term
 from broker.ruling import Ruling, rule_on
 from broker.step import Logged, Needs, Step
 from broker.storage.deposit_port import DepositDomain
 from broker.storage.port import Delivery, FirstAnswer, Store, StoredSignal
+from broker.storage.retention_port import Link
 from sluis.encoding import lp, u64
 from sluis.envelope import Envelope
 from sluis.errors import InvalidInput
 from sluis.policy.rules import Operation
+from sluis.policy.schema import period_days
 from sluis.rpc.caller import Caller
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import envelope_from_wire
@@ -42,12 +46,11 @@ PSEUDONYM_LENGTH = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A deposited signal with the decision to release it now."""
+    """A deposited signal that answers a pseudonym of the question."""
 
     position: int
     signal: StoredSignal
-    envelope: Envelope
-    ruling: Ruling
+    verdict: "Verdict"
 
 
 class Matching:
@@ -113,7 +116,7 @@ class _Question:
 
         question = rule_on(step, self._question(step), self.desk.bundle)
         releases = self._releases(step) if question.permitted else []
-        hits = [release for release in releases if release.ruling.permitted]
+        hits = [release for release in releases if release.verdict.ruling.permitted]
         asked, found = len(self.positions), len({hit.position for hit in hits})
         claim = {"digest": self.message.digest_index, "missed": asked - found}
         logged = question.log(
@@ -151,50 +154,26 @@ class _Question:
             Needs(
                 parties=frozenset(signal.sender for signal in found),
                 registers=frozenset(
-                    key for signal in found for key in self.desk.prover.needs(_subject(signal))
+                    key for signal in found for key in self.desk.prover.needs(subject_of(signal))
                 ),
             )
         )
-        return [self._decide_release(step, signal) for signal in found]
-
-    def _decide_release(self, step: Step, signal: StoredSignal) -> Release:
-        envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(signal.envelope))
-        header = envelope.header
-        request = Request(
-            operation=Operation.RELEASE,
-            sender=self.desk.directory.party_of(step, header.sender),
-            recipient=self.desk.directory.party_of(step, header.recipient),
-            agreement=header.agreement,
-            kind=header.kind,
-            purpose=self.message.purpose,
-            delivery=header.delivery.value,
-            fields=kept_fields(envelope),
-            claims=header.claims,
-            facts=self.desk.prover.prove(step, _subject(signal)),
-            at=step.now,
-            strict=True,  # what was released to the deposit must still be releasable as a whole
-        )
-        return Release(
-            position=self.positions[signal.pseudonym],
-            signal=signal,
-            envelope=envelope,
-            ruling=rule_on(step, request, self.desk.bundle),
-        )
+        return [
+            Release(
+                position=self.positions[signal.pseudonym],
+                signal=signal,
+                verdict=decide_release(self.desk, step, signal, message.purpose),
+            )
+            for signal in found
+        ]
 
     def _answer(
         self, step: Step, decision: Decision, logged: Logged, releases: list[Release]
     ) -> exchange_pb2.MatchAnswer:
         hits = []
         for release in releases:
-            index = log_release(step, release)
-            if release.ruling.permitted:
-                step.deliver(
-                    Delivery(
-                        log_index=index,
-                        recipient=release.signal.recipient,
-                        signal_id=release.signal.signal_id,
-                    )
-                )
+            index = hand_over(self.desk, step, release.signal, release.verdict)
+            if release.verdict.ruling.permitted:
                 delivery = exchange_pb2.Delivery(log_index=index)
                 hits.append(exchange_pb2.MatchHit(position=release.position, delivery=delivery))
         answer = exchange_pb2.MatchAnswer(
@@ -223,7 +202,16 @@ class _Question:
         return hashlib.sha256(lp("sluis/v1/match", *parts, *claim)).digest()
 
 
-def _subject(signal: StoredSignal) -> Subject:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The decision to release a deposited signal now."""
+
+    envelope: Envelope
+    ruling: Ruling
+
+
+def subject_of(signal: StoredSignal) -> Subject:
+    """Whom a deposited signal is about."""
     return Subject(
         agreement=signal.agreement,
         recipient=signal.recipient,
@@ -232,16 +220,63 @@ def _subject(signal: StoredSignal) -> Subject:
     )
 
 
-def log_release(step: Step, release: Release) -> int:
-    """Log a release, or the refusal of one, behind the push that deposited the signal."""
-    logged = release.ruling.log(
+def decide_release(desk: Desk, step: Step, signal: StoredSignal, purpose: str) -> Verdict:
+    """Decide a release as if the signal were pushed now; its sender and registers must have been read."""
+    envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(signal.envelope))
+    header = envelope.header
+    request = Request(
+        operation=Operation.RELEASE,
+        sender=desk.directory.party_of(step, header.sender),
+        recipient=desk.directory.party_of(step, header.recipient),
+        agreement=header.agreement,
+        kind=header.kind,
+        purpose=purpose,
+        delivery=header.delivery.value,
+        fields=kept_fields(envelope),
+        claims=header.claims,
+        facts=desk.prover.prove(step, subject_of(signal)),
+        at=step.now,
+        strict=True,  # what was released to the deposit must still be releasable as a whole
+    )
+    return Verdict(envelope=envelope, ruling=rule_on(step, request, desk.bundle))
+
+
+def hand_over(desk: Desk, step: Step, signal: StoredSignal, verdict: Verdict) -> int:
+    """Log a release behind the push that deposited the signal, and put it into the mailbox; or log its refusal.
+
+    Returns the log index of either.
+    """
+    logged = verdict.ruling.log(
         step,
         "signal.release",
         {
-            "exchange": str(UUID(bytes=release.signal.signal_id)),
-            "previous": release.signal.pushed_index,
-            "outcome": "released" if release.ruling.permitted else "refused",
+            "exchange": str(UUID(bytes=signal.signal_id)),
+            "previous": signal.pushed_index,
+            "outcome": "released" if verdict.ruling.permitted else "refused",
         },
-        bound=(release.signal.pseudonym, release.envelope.root()),
+        bound=(signal.pseudonym, verdict.envelope.root()),
+        link=Link(signal_id=signal.signal_id),
     )
+    if verdict.ruling.permitted:
+        _shorten(step, signal, verdict.ruling)
+        step.deliver(Delivery(log_index=logged.index, recipient=signal.recipient, signal_id=signal.signal_id))
+        owe_after_release(
+            step,
+            logged.index,
+            sender=signal.sender,
+            recipient=signal.recipient,
+            signal_id=signal.signal_id,
+            severity=signal.severity,
+            obligations=verdict.ruling.decision.obligations,
+            bundle=desk.bundle,
+        )
     return logged.index
+
+
+def _shorten(step: Step, signal: StoredSignal, ruling: Ruling) -> None:
+    """The strictest term holds: that of the push, or that of this release."""
+    term = signal_term(ruling.decision, ruling.bundle, step.now_ms, signal.expires_at_ms)
+    losses = [period for period in (signal.after_loss, term.after_loss) if period]
+    step.tx.retention.limit_signal(
+        signal.signal_id, term.until_ms, term.text, min(losses, key=period_days, default="")
+    )

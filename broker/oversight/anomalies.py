@@ -12,9 +12,10 @@ look-ups    questions that look like trying out numbers (fishing.py)
 That many senders send about one subject cannot be found here: the log does not tell who a signal is about.
 """
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime, timedelta
 from statistics import quantiles
 
@@ -69,6 +70,12 @@ class Anomaly:
     asked: int = 0
     at: datetime | None = None
     log_index: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells it from others: a later count of the same day is the same anomaly."""
+        words = (self.kind, *astuple(self.flow), self.day, self.purpose, self.before, self.log_index)
+        return hashlib.sha256("\0".join(map(str, words)).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from broker.policy.replay import Replay, replay
-from broker.storage.port import Decided, Store
+from broker.storage.log_port import Decided
+from broker.storage.port import Store
 from sluis.policy.bundle import Bundle
 
 SECONDS = 4.0

@@ -6,9 +6,7 @@ from typing import ClassVar
 from sqlalchemy import Column, Integer, Text
 from sqlmodel import Field
 
-from broker.storage.tables import BIG, METADATA, BrokerTable
-
-__all__ = ["METADATA", "ExchangeAskedTable"]
+from broker.storage.tables import BIG, BrokerTable
 
 
 class ExchangeAskedTable(BrokerTable, table=True):

@@ -48,7 +48,6 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
     @unary
     async def Push(self, caller: Caller, request: exchange_pb2.PushRequest) -> exchange_pb2.PushResponse:
         """Offer one signal."""
-        check_idempotency_key(request.idempotency_key)
         return await self._exchange.push(caller, request)
 
     @streaming
@@ -59,19 +58,8 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
         async for frame in frames:
             if len(frame.pushes) > MAX_PUSHES:
                 raise InvalidInput("batch-too-large", f"at most {MAX_PUSHES} pushes in a frame")
-            results = await asyncio.gather(*(self._push_one(caller, push) for push in frame.pushes))
-            yield exchange_pb2.PushStreamResponse(results=results)
-
-    async def _push_one(self, caller: Caller, push: exchange_pb2.PushRequest) -> exchange_pb2.PushResult:
-        result = exchange_pb2.PushResult(idempotency_key=push.idempotency_key)
-        try:
-            check_idempotency_key(push.idempotency_key)
-            result.answer.CopyFrom(await self._exchange.push(caller, push))
-        except Unavailable:
-            raise
-        except SluisError as error:
-            result.error.CopyFrom(item_error(error))
-        return result
+            outcomes = await self._exchange.push_all(caller, frame.pushes)
+            yield exchange_pb2.PushStreamResponse(results=map(_result, frame.pushes, outcomes))
 
     @streaming
     async def Match(
@@ -160,6 +148,15 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
         if row.redaction:
             delivery.redaction.ParseFromString(row.redaction)
         return delivery
+
+
+def _result(
+    push: exchange_pb2.PushRequest, outcome: exchange_pb2.PushResponse | SluisError
+) -> exchange_pb2.PushResult:
+    key = push.idempotency_key
+    if isinstance(outcome, SluisError):
+        return exchange_pb2.PushResult(idempotency_key=key, error=item_error(outcome))
+    return exchange_pb2.PushResult(idempotency_key=key, answer=outcome)
 
 
 def item_error(error: SluisError) -> envelope_pb2.ItemError:

@@ -26,11 +26,15 @@ from broker.console.site import ConsoleParts
 from broker.console.tiles import LogFiles
 from broker.keys import BrokerKeys
 from broker.policy.active import install
+from broker.retention.asking import Asker
+from broker.retention.clock import TrustedClock
+from broker.retention.keeper import Keeper
 from broker.settings import BrokerSettings, WitnessSettings
 from broker.storage.open import open_store
 from broker.wire.audit_service import AuditService
 from broker.wire.directory_service import DirectoryService
 from broker.wire.exchange_service import ExchangeService
+from broker.wire.followup_service import FollowUpService
 from broker.wire.policy_service import PolicyService
 from broker.wire.register_service import RegisterService
 from sluis import __version__
@@ -48,6 +52,8 @@ from sluis.v1 import (
     directory_pb2_grpc,
     exchange_pb2,
     exchange_pb2_grpc,
+    followup_pb2,
+    followup_pb2_grpc,
     policy_pb2,
     policy_pb2_grpc,
     register_pb2,
@@ -93,6 +99,7 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     tasks = [
         asyncio.create_task(checkpointer.run()),
         asyncio.create_task(Projection(store).run()),
+        asyncio.create_task(_keeper(settings, broker).run()),
         asyncio.create_task(_watch(health, broker, checkpointer)),
     ]
     log.info(
@@ -170,7 +177,21 @@ def _console(settings: BrokerSettings, broker: Broker, log_keys: LogKeys) -> lis
 def _log_keys(settings: BrokerSettings, keys: BrokerKeys) -> LogKeys:
     return LogKeys(
         log=[signer.vkey for signer in keys.log],
-        witnesses=[vkey for item in settings.witnesses for vkey in parse_vkeys(item.vkeys, WITNESS_TYPES)],
+        witnesses=settings.witness_vkeys(),
+    )
+
+
+def _keeper(settings: BrokerSettings, broker: Broker) -> Keeper:
+    desk, store = broker.desk, broker.store
+    return Keeper(
+        store=store,
+        carrier=desk.committer,
+        clock=utc_now,
+        trusted=TrustedClock(store, settings.witness_vkeys()),
+        prover=lambda: desk.prover,
+        asker=Asker(signer=desk.signer, bundle=lambda: desk.bundle),
+        zone=desk.bundle.zone,
+        interval=settings.retention_seconds,
     )
 
 
@@ -190,10 +211,13 @@ def _add_services(server: grpc.aio.Server, broker: Broker) -> None:
     register_pb2_grpc.add_RegisterServiceServicer_to_server(
         RegisterService(broker.registers, utc_now), server
     )
+    followup_pb2_grpc.add_FollowUpServiceServicer_to_server(
+        FollowUpService(broker.follow_ups, broker.follow_up_mailbox, utc_now), server
+    )
     directory_pb2_grpc.add_DirectoryServiceServicer_to_server(DirectoryService(desk, store, utc_now), server)
     policy_pb2_grpc.add_PolicyServiceServicer_to_server(PolicyService(desk, store, utc_now), server)
     audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditService(desk, store, utc_now), server)
-    files = (exchange_pb2, register_pb2, directory_pb2, policy_pb2, audit_pb2)
+    files = (exchange_pb2, followup_pb2, register_pb2, directory_pb2, policy_pb2, audit_pb2)
     names = [service.full_name for file in files for service in file.DESCRIPTOR.services_by_name.values()]
     reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
 

@@ -42,8 +42,8 @@ def register(
     as_data: Json = False,
 ) -> None:
     """Load the list of certified firms into the pseudonymised register at the broker (for SNA)."""
-    file = read_certified(certified, today=_today())
-    _tell_problems(certified, file)
+    file = read_certified(certified, today=today())
+    tell_problems(certified, file)
 
     async def run() -> None:
         async with Kit.open(KitSettings.load(config)) as kit:
@@ -52,7 +52,7 @@ def register(
                 outcomes = await load_registers(kit, file.accepted, bodies, progress=progress)
         denied = [outcome for outcome in outcomes if not outcome.permitted]
         report = {
-            **_file_report(file),
+            **file_report(file),
             "snapshots": [
                 {
                     "recipient": outcome.recipient,
@@ -66,7 +66,7 @@ def register(
             ],
         }
         say(f"register in force: {len(file.accepted)} firms in {len(outcomes) - len(denied)} domains")
-        _finish(report, as_data, EXIT_DENIED if denied else 0)
+        finish(report, as_data, EXIT_DENIED if denied else 0)
 
     asyncio.run(run())
 
@@ -85,8 +85,8 @@ def push(
     as_data: Json = False,
 ) -> None:
     """Push fines as sealed signals (for the Labour Inspectorate). A wrong row is told; the others go on."""
-    file = read_fines(fines, today=_today())
-    _tell_problems(fines, file)
+    file = read_fines(fines, today=today())
+    tell_problems(fines, file)
     asking = len(file.accepted) >= ASK_FIRST_FROM if ask_first is None else ask_first
 
     async def run() -> None:
@@ -107,7 +107,7 @@ def push(
         if any(outcome.assumed for outcome in report.outcomes):
             say("note: a deciding rule is `assumed`: it awaits legal sign-off")
         data = {
-            **_file_report(file),
+            **file_report(file),
             "permitted": report.permitted,
             "sent_before": again,
             "not_offered": {
@@ -116,8 +116,13 @@ def push(
             },
             "denied": report.denied,
             "errors": report.errors,
+            "signals": [
+                {"signal_id": str(outcome.signal_id), "log_index": outcome.log_index}
+                for outcome in report.outcomes
+                if outcome.permitted
+            ],
         }
-        _finish(data, as_data, EXIT_FAILED if report.errors else 0, alarm=alarm)
+        finish(data, as_data, EXIT_FAILED if report.errors else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -137,7 +142,7 @@ def receive(
     """Receive what waits in your mailbox: verified, opened, kept, then acknowledged."""
     firms: tuple[CertifiedFirm, ...] = ()
     if pass_on_with:
-        firms = read_certified(pass_on_with, today=_today()).accepted
+        firms = read_certified(pass_on_with, today=today()).accepted
 
     async def run() -> None:
         async with Kit.open(KitSettings.load(config)) as kit:
@@ -149,7 +154,7 @@ def receive(
         for item in refused[:MOST_SHOWN]:
             say(f"log index {item['log_index']}: {item['message']} [{item['code']}]")
         data = {"delivered": report.delivered, "repeated": report.repeated, "refused": refused}
-        _finish(data, as_data, EXIT_FAILED if refused else 0, alarm=alarm)
+        finish(data, as_data, EXIT_FAILED if refused else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -177,8 +182,8 @@ def match(
 
     What is broken off (Ctrl-C, a lost connection) goes on where it was when you ask again within a day.
     """
-    file = read_certified(clients, today=_today())
-    _tell_problems(clients, file)
+    file = read_certified(clients, today=today())
+    tell_problems(clients, file)
     firms = [firm.establishment for firm in file.accepted if body is None or firm.certified_by == body]
 
     async def run() -> None:
@@ -200,7 +205,7 @@ def match(
                 for subject, signals in report.hits.items()
             ],
         }
-        _finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0, alarm=alarm)
+        finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0, alarm=alarm)
 
     try:
         asyncio.run(run())
@@ -224,16 +229,18 @@ async def _passing_on(kit: Kit, out: Path, firms: tuple[CertifiedFirm, ...]) -> 
 
     async def keep_and_pass_on(signals: Sequence[ReceivedSignal]) -> None:
         await keep(signals)
-        await pass_on(kit, signals, firms, bodies, _today())
+        await pass_on(kit, signals, firms, bodies, today())
 
     return keep_and_pass_on
 
 
-def _today() -> date:
+def today() -> date:
+    """The day in the Netherlands."""
     return datetime.now(ZoneInfo("Europe/Amsterdam")).date()
 
 
-def _file_report(file: ParsedFile[Any]) -> dict[str, object]:
+def file_report(file: ParsedFile[Any]) -> dict[str, object]:
+    """What there is to say of a file's rows, for a report."""
     return {
         "rows": file.rows,
         "accepted": len(file.accepted),
@@ -242,7 +249,8 @@ def _file_report(file: ParsedFile[Any]) -> dict[str, object]:
     }
 
 
-def _tell_problems(path: Path, file: ParsedFile[Any]) -> None:
+def tell_problems(path: Path, file: ParsedFile[Any]) -> None:
+    """Name the rows that are wrong, by line and reason."""
     for problem in file.rejected[:MOST_SHOWN]:
         where = f", column {problem.column}" if problem.column else ""
         say(f"{path}: line {problem.line}{where}: {problem.message} [{problem.code}]")
@@ -255,7 +263,8 @@ def _tell_problems(path: Path, file: ParsedFile[Any]) -> None:
     )
 
 
-def _finish(report: object, as_data: bool, code: int, *, alarm: bool = False) -> None:
+def finish(report: object, as_data: bool, code: int, *, alarm: bool = False) -> None:
+    """Print the report and leave with the exit code; an alarm about receipts comes before everything."""
     if as_data:
         print_json(report)
     if alarm:

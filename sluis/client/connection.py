@@ -23,6 +23,7 @@ from sluis.v1 import (
     audit_pb2_grpc,
     directory_pb2_grpc,
     exchange_pb2_grpc,
+    followup_pb2_grpc,
     policy_pb2_grpc,
     pseudonym_pb2_grpc,
     register_pb2_grpc,
@@ -41,6 +42,7 @@ class Connections:
         self.patience = settings.patience_seconds
         broker = open_channel(settings.broker, tls, server_name=settings.broker_name)
         self.exchange = exchange_pb2_grpc.ExchangeServiceStub(broker)
+        self.follow_ups = followup_pb2_grpc.FollowUpServiceStub(broker)
         self.registers = register_pb2_grpc.RegisterServiceStub(broker)
         self.directory = directory_pb2_grpc.DirectoryServiceStub(broker)
         self.audit = audit_pb2_grpc.AuditServiceStub(broker)

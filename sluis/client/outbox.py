@@ -56,6 +56,14 @@ class Outbox:
                     found[identity] = (parcel, row[2], bool(row[3]))
         return found
 
+    def sent(self, idempotency_key: str) -> bytes | None:
+        """The request that was sent under a key, once it was permitted."""
+        with self._file.read() as database:
+            row = database.execute(
+                "SELECT request FROM sent WHERE idempotency_key = ? AND permitted", (idempotency_key,)
+            ).fetchone()
+        return bytes(row[0]) if row else None
+
     def put(self, parcels: Iterable[Parcel]) -> None:
         """Store parcels before they are sent; one that was denied before is replaced."""
         with self._file.write() as database:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import grpc
 
 from sluis.client.connection import Connections, Patience
-from sluis.client.inbox import Inbox
-from sluis.client.sender import check_fields
+from sluis.client.inbox import Inbox, Origin
+from sluis.client.sender import SEVERITY, check_fields
 from sluis.client.trust import Trust
 from sluis.envelope import Field, open_envelope
 from sluis.errors import InvalidInput, NotAuthentic, SluisError
@@ -47,6 +47,12 @@ class RefusedDelivery:
     log_index: int
     code: str
     message: str
+
+
+def origin_of(signal: ReceivedSignal) -> Origin:
+    """Who sent a signal, and from which one it was passed on."""
+    previous = signal.header.previous
+    return Origin(signal.header.sender, previous.bytes if previous else b"")
 
 
 Keep = Callable[[Sequence[ReceivedSignal]], Awaitable[None]]
@@ -127,14 +133,11 @@ class Receiver:
                 report.refused = [*(report.refused or []), refused]
                 continue
             held.append(signal)
-            if self._inbox.root_of(signal_id) is None:
-                new.setdefault(signal_id, signal)
+            new.setdefault(signal_id, signal)
         self._trust.keep_receipts()
-        if new:
-            await keep(list(new.values()))
-            self._inbox.add((one, s.root, s.log_index, s.header.expires_at_ms) for one, s in new.items())
-        report.delivered += len(new)
-        report.repeated += len(held) - len(new)
+        kept = await self._keep(new, keep) if new else 0
+        report.delivered += kept
+        report.repeated += len(held) - kept
         if held:
             request = exchange_pb2.AcknowledgeRequest(log_indexes=[signal.log_index for signal in held])
             answer = await self._connections.patiently(
@@ -142,6 +145,22 @@ class Receiver:
             )
             report.acknowledged += answer.acknowledged
         return held
+
+    async def _keep(self, signals: Mapping[bytes, ReceivedSignal], keep: Keep) -> int:
+        """Hand over those that were not taken in before, nor taken back by their sender meanwhile."""
+        async with self._inbox.exclusive():
+            new = {
+                one: signal
+                for one, signal in signals.items()
+                if self._inbox.root_of(one) is None and not self._inbox.is_withdrawn(one, origin_of(signal))
+            }
+            if new:
+                await keep(list(new.values()))
+                self._inbox.add(
+                    (one, signal.root, signal.log_index, signal.header.expires_at_ms, origin_of(signal))
+                    for one, signal in new.items()
+                )
+        return len(new)
 
     async def open(self, delivery: exchange_pb2.Delivery) -> ReceivedSignal:
         """Check and open one delivery. Raises NotAuthentic, InvalidInput."""
@@ -181,6 +200,8 @@ class Receiver:
                 values[item.name] = item.value.decode()
             except UnicodeDecodeError:
                 raise InvalidInput("malformed-encoding", "a value is not UTF-8", where=item.name) from None
+        if values.get(SEVERITY) not in (None, header.claims.get(SEVERITY)):
+            raise NotAuthentic("manifest-wrong", "the broker was not told the severity", where=SEVERITY)
         check_fields(self._bundle, values, self._comparable(header, values) if partial else header.claims)
         return values
 

@@ -7,7 +7,7 @@ A stream that breaks is opened again; what was not answered is sent again, byte 
 """
 
 import asyncio
-import secrets
+import json
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from sluis.client.trust import Trust
 from sluis.encoding import lp
 from sluis.envelope import Field, seal
 from sluis.errors import InvalidInput, NotAuthentic
-from sluis.header import Delivery, Header
+from sluis.header import Delivery, Header, new_uuid7
 from sluis.identifiers import Identifier, Oin, find_hidden_identifiers
 from sluis.keys import ParticipantKeys
 from sluis.policy.bundle import Bundle
@@ -35,6 +35,7 @@ from sluis.sealing_keys import SealingPublicKey, Suite
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import envelope_to_wire
 
+SEVERITY = "severity"
 FRAME = 50
 FRAMES_AHEAD = 6
 SEAL_BATCH = 500
@@ -71,6 +72,7 @@ class PushOutcome:
     assumed: bool = False
     sent_before: bool = False
     withheld: tuple[str, ...] = ()
+    signal_id: UUID | None = None  # of a permitted signal, to say something of it later
 
 
 class Sender:
@@ -176,7 +178,7 @@ class Sender:
             created_at_ms=now_ms,
             expires_at_ms=draft.expires_at_ms,
             previous=draft.previous,
-            claims=draft.claims,
+            claims=with_severity(self._bundle, draft.claims, draft.fields),
         )
         fields = [
             Field(name=name, category=self._bundle.fields[name].category.value, value=value.encode())
@@ -275,7 +277,15 @@ class Sender:
             assumed=decision.assumed,
             sent_before=before is not None,
             withheld=tuple(item.name for item in decision.withheld),
+            signal_id=UUID(str(json.loads(answer.entry)["exchange"])) if permitted else None,
         )
+
+
+def with_severity(bundle: Bundle, claims: Mapping[str, str], fields: Mapping[str, str]) -> Mapping[str, str]:
+    """The claims, with the severity of the sealed field: the broker must see that a person has to look."""
+    if SEVERITY in fields and SEVERITY in bundle.claims:
+        return {**claims, SEVERITY: fields[SEVERITY]}
+    return claims
 
 
 def check_fields(bundle: Bundle, fields: Mapping[str, str], claims: Mapping[str, str]) -> None:
@@ -296,10 +306,3 @@ def check_fields(bundle: Bundle, fields: Mapping[str, str], claims: Mapping[str,
             raise InvalidInput("unknown-value", "the claim is unknown or has the wrong form", where=name)
         if isinstance(claim, ClaimSpec) and claim.equals and claim.expected(fields) != value:
             raise InvalidInput("unknown-value", "the claim differs from the sealed fields", where=name)
-
-
-def new_uuid7(now_ms: int) -> UUID:
-    """A version 7 UUID (RFC 9562 5.7): 48 bits of time, the rest random."""
-    value = (now_ms << 80) | int.from_bytes(secrets.token_bytes(10), "big")
-    value = (value & ~(0xF << 76)) | (7 << 76)
-    return UUID(int=(value & ~(0x3 << 62)) | (0x2 << 62))

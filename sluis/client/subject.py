@@ -18,6 +18,7 @@ from sluis.identifiers import Identifier, Oin
 from sluis.v1 import audit_pb2
 
 CONFIRMED = "signal.acknowledge"
+FOLLOWED = "followup."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +55,24 @@ async def ask_subject(
     A domain that cannot be asked (no key, budget spent) is reported, never left out in silence. Raises NotAuthentic
     for an answer that does not hold.
     """
+    asked, not_asked = await own_pseudonyms(identifier, connections, pseudonymiser)
+    questions = [audit_pb2.SubjectQuestion(domain=domain, pseudonym=pseudonym) for domain, pseudonym in asked]
+    found: list[SubjectExchange] = []
+    if questions:
+        request = audit_pb2.FindSubjectRequest(questions=questions)
+        answer = await connections.patiently(lambda: connections.audit.FindSubject(request, timeout=60))
+        found = [await _checked(item, oin, trust) for item in answer.exchanges]
+    return SubjectReport(domains=len(questions), exchanges=tuple(found), not_asked=tuple(not_asked))
+
+
+async def own_pseudonyms(
+    identifier: Identifier, connections: Connections, pseudonymiser: Pseudonymiser
+) -> tuple[list[tuple[audit_pb2.SubjectDomain, bytes]], list[tuple[str, str, str, str]]]:
+    """The subject's pseudonym in every domain of the organisation's own exchanges, and the domains without one."""
     listed = await connections.patiently(
         lambda: connections.audit.ListSubjectDomains(audit_pb2.ListSubjectDomainsRequest(), timeout=30)
     )
-    questions: list[audit_pb2.SubjectQuestion] = []
+    found: list[tuple[audit_pb2.SubjectDomain, bytes]] = []
     not_asked: list[tuple[str, str, str, str]] = []
     for domain in listed.domains:
         try:
@@ -69,13 +84,8 @@ async def ask_subject(
         except SluisError as error:
             not_asked.append((domain.agreement, domain.recipient_oin, domain.epoch, error.code))
             continue
-        questions.append(audit_pb2.SubjectQuestion(domain=domain, pseudonym=pseudonym))
-    found: list[SubjectExchange] = []
-    if questions:
-        request = audit_pb2.FindSubjectRequest(questions=questions)
-        answer = await connections.patiently(lambda: connections.audit.FindSubject(request, timeout=60))
-        found = [await _checked(item, oin, trust) for item in answer.exchanges]
-    return SubjectReport(domains=len(questions), exchanges=tuple(found), not_asked=tuple(not_asked))
+        found.append((domain, pseudonym))
+    return found, not_asked
 
 
 async def _checked(message: audit_pb2.SubjectExchange, oin: Oin, trust: Trust) -> SubjectExchange:
@@ -84,9 +94,9 @@ async def _checked(message: audit_pb2.SubjectExchange, oin: Oin, trust: Trust) -
         content = parse_canonical(row.entry)
         if content.get("exchange") != message.exchange:
             raise NotAuthentic("log-inconsistent", "the broker shows an entry of another exchange")
-        # A confirmation names its recipient only; the entry before it is among these.
-        confirms = bool(entries) and content.get("operation") == CONFIRMED
-        if not confirms and oin not in (content.get("sender"), content.get("recipient")):
+        # A confirmation or follow-up does not name both parties; the entry before it is among these.
+        follows = bool(entries) and str(content.get("operation")).startswith((CONFIRMED, FOLLOWED))
+        if not follows and oin not in (content.get("sender"), content.get("recipient")):
             raise NotAuthentic("log-inconsistent", "the broker shows an entry between others")
         await trust.prove_inclusion(row.log_index, row.entry)
         entries.append(SubjectEntry(log_index=row.log_index, content=dict(content)))

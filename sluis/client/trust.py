@@ -53,24 +53,27 @@ class Trust:
         self._wait = min(CHECKPOINT_WAIT, settings.patience_seconds)
         self.policy = settings.trusted_log()
         self._receipt_key = VerifyKey(bytes.fromhex(settings.receipt_key))
-        self._cards: dict[Oin, tuple[float, PartyCard]] = {}
+        self._cards: dict[tuple[Oin, bool], tuple[float, PartyCard]] = {}
         self.origin = self.policy.log_vkeys[0].name
 
-    async def card(self, oin: Oin) -> PartyCard:
-        """The verified card of an active participant. Raises NotAuthentic, NotFound, NotPermitted."""
-        known = self._cards.get(oin)
+    async def card(self, oin: Oin, *, even_stopped: bool = False) -> PartyCard:
+        """The verified card of an active participant, or of one that was stopped since.
+
+        Raises NotAuthentic, NotFound, NotPermitted.
+        """
+        known = self._cards.get((oin, even_stopped))
         if known is None or known[0] < time.monotonic():
             request = directory_pb2.GetPartyRequest(oin=oin)
             answer = await self._connections.patiently(
                 lambda: self._connections.directory.GetParty(request, timeout=10)
             )
-            if not answer.party.active:
+            if not answer.party.active and not even_stopped:
                 raise NotPermitted("party-stopped")
             card = PartyCard.parse(answer.party.card)
             card.verify(self._roots, self._clock())
             if card.oin != oin:
                 raise NotAuthentic("signature-wrong", "the directory shows the card of another party")
-            self._cards[oin] = known = (time.monotonic() + CARD_SECONDS, card)
+            self._cards[oin, even_stopped] = known = (time.monotonic() + CARD_SECONDS, card)
         return known[1]
 
     async def parties(self, role: str) -> list[directory_pb2.Party]:

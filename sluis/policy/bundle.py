@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -30,7 +31,9 @@ from sluis.policy.schema import read
 from sluis.policy.yaml_strict import MAX_BYTES, Document, load, refusal
 
 MAX_FILES = 500
+SMALL = 1 << 16  # bytes; what is larger is read again each time, and takes no room
 ZONE = "Europe/Amsterdam"
+FOLLOW_UPS = "follow_ups"
 
 # agreement, operation, sender role, recipient role, kind
 PermitKey: TypeAlias = tuple[str, str, str, str, str]
@@ -103,6 +106,12 @@ def default_directory() -> Traversable:
     return resources.files("policies")
 
 
+@lru_cache(maxsize=1)
+def _installed_follow_ups() -> Document:
+    name = f"catalog/{FOLLOW_UPS}.yaml"
+    return load(default_directory().joinpath(name).read_bytes(), name)
+
+
 def load_bundle(directory: Traversable | Path) -> Bundle:
     """Load all rules below a directory. Raises InvalidInput `malformed-rule` or `file-not-found`."""
     return read_bundle(read_files(directory))
@@ -110,12 +119,14 @@ def load_bundle(directory: Traversable | Path) -> Bundle:
 
 def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     """Build a bundle from files by name (`catalog/roles.yaml`). Raises InvalidInput `malformed-rule`."""
-    documents = {name: load(data, name) for name, data in files.items()}
+    documents = {name: _document(data, name) for name, data in files.items()}
     words = {_stem(name): document for name, document in documents.items() if name.startswith("catalog/")}
-    if missing := set(SORTS) - words.keys():
+    if missing := set(SORTS) - words.keys() - {FOLLOW_UPS}:
         raise refusal("this file of the catalogue is missing", f"catalog/{min(missing)}.yaml", 1)
     if strange := words.keys() - set(SORTS):
         raise refusal("the catalogue has no such file", f"catalog/{min(strange)}.yaml", 1)
+    # Rules from before there were follow-ups: a recall must not wait for officers to approve its words.
+    words.setdefault(FOLLOW_UPS, _installed_follow_ups())
     catalog = read_catalog(words)
     texts = {_stem(name): document for name, document in documents.items() if name.startswith("agreements/")}
     agreements = {name: read(document, Agreement) for name, document in sorted(texts.items())}
@@ -124,6 +135,16 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
             raise texts[name].refusal(f"the id `{agreement.id}` differs from the name of the file", ("id",))
     check_agreements(agreements, texts, catalog)
     return _indexed(_digest(documents), catalog, agreements)
+
+
+def _document(data: bytes, name: str) -> Document:
+    return _remembered(data, name) if len(data) <= SMALL else load(data, name)
+
+
+@lru_cache(maxsize=64)
+def _remembered(data: bytes, name: str) -> Document:
+    """Read a file; of two versions of the rules most files are the same. Nobody changes a document."""
+    return load(data, name)
 
 
 def _indexed(digest: str, catalog: Catalog, agreements: Mapping[str, Agreement]) -> Bundle:

@@ -2,7 +2,7 @@
 """The catalogue: every word that a rule or a request may use. What is not in it does not exist.
 
 One file for each sort of word in `policies/catalog/`: roles, fields, kinds, purposes, facts, claims, laws,
-reasons. A file `roles.yaml` holds one key `roles` with the words below it.
+reasons, follow_ups. A file `roles.yaml` holds one key `roles` with the words below it.
 """
 
 import re
@@ -16,6 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from sluis.errors import InvalidInput
 from sluis.policy.facts import FactSpec, RegisterFact, StatedFact
+from sluis.policy.follow_up_words import FollowUpWords, check_words
 from sluis.policy.laws import Law
 from sluis.policy.schema import (
     Code,
@@ -54,6 +55,8 @@ ENGINE_CODES = frozenset(
         "FIELD_NOT_LISTED",
         "STRICT",
         "RULE_STOPPED",
+        "WATCH_TOO_LARGE",
+        "WATCH_TOO_LONG",
         "ENGINE_ERROR",
     }
 )
@@ -160,6 +163,7 @@ class ClaimSpec(Labelled):
     type: Literal["provision", "date", "choice", "partnership"]
     pattern: str | None = None
     values: Sequence | None = None
+    refused: dict[str, Code] = Field(default_factory=dict)  # values that exist, and why they never pass
     asserted_by: Literal["sender"]
     equals: tuple[str, ...] = ()
 
@@ -231,6 +235,10 @@ class _Reasons(Entry):
     reasons: dict[Code, Labelled]
 
 
+class _FollowUps(Entry):
+    follow_ups: FollowUpWords
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
     """All words, by sort."""
@@ -245,6 +253,7 @@ class Catalog:
     claims: Mapping[str, ClaimSpec]
     laws: Mapping[str, Law]
     reasons: Mapping[str, Labelled]
+    follow_ups: FollowUpWords
     assertions: Mapping[str, ClaimSpec | StatedFact]
 
     @property
@@ -264,6 +273,7 @@ SORTS = (
     "claims",
     "laws",
     "reasons",
+    "follow_ups",
 )
 
 
@@ -288,10 +298,12 @@ def read_catalog(documents: Mapping[str, Document]) -> Catalog:
         claims=claims,
         laws=read(documents["laws"], _Laws).laws,
         reasons=read(documents["reasons"], _Reasons).reasons,
+        follow_ups=read(documents["follow_ups"], _FollowUps).follow_ups,
         assertions={**claims, **stated},
     )
     for check in (_check_roles, _check_facts, _check_claims, _check_reasons, _check_laws):
         check(catalog, documents)
+    check_words(catalog.follow_ups, documents["follow_ups"])
     return catalog
 
 
@@ -337,6 +349,12 @@ def _check_claims(catalog: Catalog, documents: Mapping[str, Document]) -> None:
                 raise documents["claims"].refusal(
                     f"the field `{field}` is not in the catalogue; correct it, or add it to catalog/fields.yaml",
                     ("claims", name, "equals"),
+                )
+        for value, code in claim.refused.items():
+            if code not in catalog.reasons or value in (claim.values or ()):
+                raise documents["claims"].refusal(
+                    f"the refused value `{value}` needs a reason of catalog/reasons.yaml, and is not in `values`",
+                    ("claims", name, "refused"),
                 )
         if (claim.type == "partnership") != (name == "partnership"):
             raise documents["claims"].refusal(

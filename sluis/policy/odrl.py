@@ -104,6 +104,8 @@ def _duties(uid: str, rule: Rule, duties: Obligations, bundle: Bundle) -> Iterat
             "obligation",
             follows("retention-after-loss", "delete", after, _within(duties.retention_after_loss)),
         )
+    if duties.feedback_within is not None:
+        yield "obligation", follows("feedback", "inform", _within(duties.feedback_within))
     grounds = {"sluis:delayGround": [f"UAVG {ground}" for ground in sorted(duties.delay_grounds)]}
     told = {"informedParty": term("dataSubject"), **(grounds if duties.delay_grounds else {})}
     if duties.notice is Notice.MUST and duties.notice_within is not None:
@@ -195,8 +197,11 @@ def odrl_profile() -> Json:
     actions = {
         Operation.PUSH: "Send a sealed signal to its recipient.",
         Operation.QUESTION: "Ask which signals there are about one's own relations, by pseudonyms.",
+        Operation.WATCH: "Leave a list of pseudonyms, to be told when a signal about one of them arrives.",
         Operation.RELEASE: "Let a deposited signal go to the recipient who asked.",
         Operation.REGISTER: "Load a register of pseudonyms.",
+        Operation.ASK: "Ask the sender of a signal a question about it, in codes.",
+        Operation.ANSWER: "Answer a question about a signal, in codes.",
     }
     described = [
         {"uid": term(operation.value), "type": "Action", "odrl:includedIn": iri("odrl:use")}

@@ -338,6 +338,11 @@ def _duties(duties: Obligations | None) -> Iterator[Markdown]:
         )
     yield text(f"{keep}. Daarna vernietigt de ontvanger de gegevens.")
     yield text(dutch.HANDLING[duties.handling])
+    if duties.feedback_within:
+        yield text(
+            "De ontvanger meldt de afzender wat er van het signaal kwam, binnen "
+            f"{dutch.period(duties.feedback_within)}."
+        )
     if duties.notice is Notice.MUST:
         yield text(f"De ontvanger licht de betrokkene in, binnen {dutch.period(duties.notice_within or '')}.")
     elif duties.notice is Notice.MUST_NOT:

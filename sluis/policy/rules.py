@@ -25,11 +25,15 @@ class Operation(StrEnum):
 
     PUSH = "push"
     QUESTION = "question"
+    WATCH = "watch"
     RELEASE = "release"
     REGISTER = "register"
+    ASK = "ask"
+    ANSWER = "answer"
 
 
-# Only these carry sealed fields; a question and a register carry pseudonyms.
+# Only these carry sealed fields; a question, a watch list and a register carry pseudonyms, ask and answer (about a
+# signal) codes.
 WITH_FIELDS = frozenset({Operation.PUSH, Operation.RELEASE})
 
 
@@ -110,6 +114,7 @@ class Obligations(Entry):
     handling: Literal["H0", "H1", "H2", "H3", "H4"]
     notice: Notice
     notice_within: Period | None = None
+    feedback_within: Period | None = None
     delay_grounds: Annotated[frozenset[DelayGround], BeforeValidator(once)] = frozenset()
 
     @model_validator(mode="after")
@@ -171,7 +176,9 @@ class Rule(Entry):
             raise ValueError("a permit needs `obligations`")
         with_fields = self.operations <= WITH_FIELDS
         if not with_fields and self.operations & WITH_FIELDS:
-            raise ValueError("push and release do not go together with question or register in one rule")
+            raise ValueError("push and release do not go together with other operations in one rule")
+        if self.obligations.feedback_within and not with_fields:
+            raise ValueError("`feedback_within` is for what a signal brings: push and release")
         if with_fields != bool(self.fields):
             raise ValueError("`fields` are needed for push and release, and for nothing else")
 

@@ -176,11 +176,13 @@ class AcknowledgeRequest(_message.Message):
     def __init__(self, log_indexes: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class AcknowledgeResponse(_message.Message):
-    __slots__ = ("acknowledged", "already", "unknown")
+    __slots__ = ("acknowledged", "already", "unknown", "ended")
     ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     ALREADY_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
     acknowledged: int
     already: int
     unknown: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, acknowledged: _Optional[int] = ..., already: _Optional[int] = ..., unknown: _Optional[_Iterable[int]] = ...) -> None: ...
+    ended: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, acknowledged: _Optional[int] = ..., already: _Optional[int] = ..., unknown: _Optional[_Iterable[int]] = ..., ended: _Optional[_Iterable[int]] = ...) -> None: ...

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EUPL-1.2
-// docs/protocol.md section 11: the calls, over gRPC with mutual TLS.
+// docs/protocol.md section 12: the calls, over gRPC with mutual TLS.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import grpc from "@grpc/grpc-js";

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from broker.policy.active import bundle_at, install, stored_bundle
 from broker.policy.replay import replay
-from broker.storage.port import Decided
+from broker.storage.log_port import Decided
 from broker.storage.sql import SqlStore
 from sluis.errors import Defect, InvalidInput, NotAuthentic, NotFound
 from sluis.policy.archive import MAX_ARCHIVE, pack, unpack

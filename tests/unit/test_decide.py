@@ -44,6 +44,7 @@ def test_a_full_permit_names_its_rule_articles_and_duties() -> None:
     assert decision.obligations == {
         "retention": "P5Y",
         "retention_after_loss": "P6M",
+        "feedback_within": "P1Y",
         "handling": "H3",
         "notice": "may-inform",
     }
@@ -186,6 +187,7 @@ def test_obligations_are_the_strictest_of_the_rules_that_contribute() -> None:
     assert decision.obligations == {
         "retention": "P90D",
         "retention_after_loss": "P6M",
+        "feedback_within": "P1Y",
         "handling": "H4",
         "notice": "must-inform",
     }

@@ -99,6 +99,7 @@ async def test_a_permit_logs_everything_that_decided_and_nothing_that_identifies
         "retention_after_loss": "P6M",
         "handling": "H3",
         "notice": "may-inform",
+        "feedback_within": "P1Y",
     }
     assert_says_nothing_of(answer.entry, envelope.header.pseudonym, EXTRA)
 

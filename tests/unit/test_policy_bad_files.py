@@ -263,7 +263,9 @@ def test_a_dropped_part_is_refused_or_makes_another_bundle(place: tuple[str, tup
 # Where a key is a word of the catalogue, a new key is a new word; everywhere else it is a mistake.
 def takes_words(name: str, path: tuple[str | int, ...]) -> bool:
     of_catalogue = name.startswith("catalog/") and len(path) == 1
-    return of_catalogue or (name == "catalog/facts.yaml" and path[2:] == ("reasons",))
+    of_follow_ups = name == "catalog/follow_ups.yaml" and ("words" in path[-1:] or len(path) in (2, 3))
+    of_follow_ups |= path[-1:] == ("refused",)
+    return of_catalogue or of_follow_ups or (name == "catalog/facts.yaml" and path[2:] == ("reasons",))
 
 
 MAPPINGS = [

@@ -218,12 +218,42 @@ def test_contradictory_notice_duties_are_refused() -> None:
 
 @pytest.mark.parametrize("name", [*FILES])
 def test_no_file_may_be_missing_empty_or_another(name: str) -> None:
-    if name.startswith("catalog/"):
+    if name.startswith("catalog/") and name != "catalog/follow_ups.yaml":
         assert "missing" in refused({key: data for key, data in FILES.items() if key != name}).message
     assert "empty" in refused({**FILES, name: b""}).message
     assert refused({**FILES, name: b"just text"}).where.startswith(name)
     assert refused({**FILES, name: extended(FILES[name], "unknown_key: 1\n")}).where.startswith(name)
     assert refused({**FILES, name: FILES[name] * 2}).where.startswith(name)
+
+
+def test_a_rule_for_data_of_an_investigation_does_not_load() -> None:
+    error = refused({**FILES, AGREEMENT: FILES[AGREEMENT].replace(b"handling: H3", b"handling: H5", 1)})
+    assert "handling" in error.message
+
+
+def test_rules_from_before_there_were_follow_ups_still_load_with_the_words_installed() -> None:
+    old = read_bundle({key: data for key, data in FILES.items() if key != "catalog/follow_ups.yaml"})
+    assert old.digest != read_bundle(FILES).digest
+    assert old.catalog.follow_ups == read_bundle(FILES).catalog.follow_ups
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("    fulfil: P7D", "    fulfil: P1Y", "a term such as"),
+        ("      done:\n        due: yes\n", "      finished:\n        due: yes\n", "carries exactly: done"),
+        ("          NOT_FOUND:", "          GONE:", "`NOT_FOUND` is missing"),
+        ("      function:\n        due: yes", "      function:\n        due: maybe", "due"),
+        ("    rectify:", "    rectified:", "rectified"),
+        ("          WRONG_SUBJECT:", "          wrong subject:", "wrong subject"),
+    ],
+)
+def test_wrong_words_of_follow_ups_are_refused(old: str, new: str, problem: str) -> None:
+    name = "catalog/follow_ups.yaml"
+    assert old.encode() in FILES[name]
+    error = refused({**FILES, name: FILES[name].replace(old.encode(), new.encode())})
+    assert error.where.startswith(name)
+    assert problem in str(error)
 
 
 @settings(max_examples=60, deadline=None)

@@ -17,6 +17,7 @@ from sluis.deposit_digest import DepositDigest, DigestHeader
 from sluis.encoding import lp
 from sluis.envelope import open_envelope
 from sluis.errors import NotAuthentic
+from sluis.followup import FollowUp, SignedFollowUp
 from sluis.header import Header
 from sluis.identifiers import Identifier, IdentifierType
 from sluis.keylog import KeyPublication
@@ -130,6 +131,21 @@ def test_the_redaction_receipt_holds_for_the_sealed_signal_that_lacks_those_fiel
     vector = PRODUCED["envelopes"][1]
     envelope = wire.envelope_from_wire(pb.Envelope.FromString(unhex(vector["message"])))
     receipt.verify(public("broker receipt"), envelope)
+
+
+def test_the_follow_ups_read_and_verify() -> None:
+    for vector in FIXED["follow_ups"]:
+        statement = FollowUp.decode(unhex(vector["statement"]))
+        assert (statement.act.value, statement.author or "") == (vector["act"], vector["author"])
+        assert dict(statement.codes) == vector["codes"]
+        references = (statement.signal_id, statement.refers_to, statement.replacement)
+        assert [one.hex if one else "" for one in references] == [
+            vector[name] for name in ("signal_id", "refers_to", "replacement")
+        ]
+        signed = SignedFollowUp(statement=statement, signature=unhex(vector["signature"]))
+        signed.verify(public(vector["key"]))
+        with pytest.raises(NotAuthentic):
+            signed.verify(public("witness"))
 
 
 def test_key_publications_verify() -> None:

@@ -6,7 +6,6 @@
 possession): it is made once, kept, and opened or verified rather than reproduced. `--fresh` makes it anew.
 """
 
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -24,7 +23,6 @@ from sluis.cards import PartyCard
 from sluis.certificates import Authority
 from sluis.checkpoint import Checkpoint
 from sluis.checkpoint_signers import Ed25519CheckpointSigner, cosign
-from sluis.deposit_digest import DigestBuilder, DigestHeader
 from sluis.encoding import lp, u32, u64
 from sluis.envelope import Header, KeptField, Suite, withhold
 from sluis.keylog import KeyPublication
@@ -34,6 +32,7 @@ from sluis.receipt import Receipt, RedactionReceipt
 from sluis.register_snapshot import SnapshotEntry, SnapshotHeader, entries_digest, sign_snapshot
 from sluis.ristretto255 import SecretScalars, add_each
 from sluis.wire import envelope_to_wire, redaction_to_wire
+from tests.vectors.signed_vectors import digest_vectors, follow_up_vectors
 from tests.vectors.vector_inputs import (
     CREATED_MS,
     DOMAIN,
@@ -264,40 +263,6 @@ def register_vectors() -> dict[str, Any]:
     }
 
 
-def digest_vectors() -> dict[str, Any]:
-    """Sign a digest of five deposits: four values, since two share their leading bits."""
-    deposits = sorted(secret(f"deposit {number}", 16) for number in range(4))
-    deposits.append(deposits[-1][:8] + secret("deposit with the same beginning", 8))
-    deposits.sort()
-    builder = DigestBuilder(bits=12, signals=300)
-    builder.add(deposits)
-    body = builder.body()
-    head = DigestHeader(
-        log_origin=ORIGIN,
-        agreement=DOMAIN.agreement,
-        recipient=RECIPIENT,
-        kind="FINE_IMPOSED",
-        epoch=DOMAIN.epoch,
-        since=0,
-        until=11,
-        made_at_ms=CREATED_MS,
-        bits=builder.bits,
-        width=builder.width,
-        count=builder.count,
-        body_hash=hashlib.sha256(body).digest(),
-    )
-    names = ("log_origin", "agreement", "recipient", "kind", "epoch", "since", "until", "made_at_ms")
-    return {
-        **{name: getattr(head, name) for name in (*names, "bits", "width", "count")},
-        "deposits": [item.hex() for item in deposits],
-        "values": sorted({int.from_bytes(item[:8], "big") >> (64 - head.bits) for item in deposits}),
-        "absent": secret("somebody else", 16).hex(),
-        "body": body.hex(),
-        "header": head.encode().hex(),
-        "signature": signing("broker receipt").sign(head.encode()).hex(),
-    }
-
-
 def redaction_vectors() -> dict[str, Any]:
     """Sign the redaction of the sample signal; it does not depend on the wrapped key."""
     sealed = sealed_sample()
@@ -324,6 +289,7 @@ def deterministic() -> dict[str, Any]:
         "redaction": redaction_vectors(),
         "register": register_vectors(),
         "digest": digest_vectors(),
+        "follow_ups": follow_up_vectors(),
         "log": log_vectors(),
     }
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sluis import oprf
 from sluis.envelope import Delivery, Envelope, Field, Header, Suite, seal
+from sluis.followup import Act, FollowUp
 from sluis.identifiers import Identifier, IdentifierType, Oin
 from sluis.pseudonyms import PseudonymisationDomain
 from sluis.receipt import WithheldField
@@ -105,3 +106,23 @@ def sealed_sample(suite: Suite = Suite.XWING) -> Envelope:
     return seal(
         header(suite), FIELDS, sealing().public, signing("sender"), random_bytes=lambda _: next(randomness)
     )
+
+
+def follow_ups() -> list[FollowUp]:
+    """Return a correction of the sample signal, its fulfilment, and an order to destroy."""
+
+    def made(number: int, act: Act, author: Oin | None, reason: dict[str, str], **more: UUID) -> FollowUp:
+        return FollowUp(
+            follow_up_id=UUID(f"019f1d5c-8720-7abc-8def-00000000000{number}"),
+            act=act,
+            signal_id=header().signal_id,
+            author=author,
+            created_at_ms=CREATED_MS + number,
+            codes=reason,
+            **more,
+        )
+
+    replacement = UUID("019f1d5c-8720-7abc-8def-0123456789ac")
+    correct = made(1, Act.CORRECT, SENDER, {"reason": "WRONG_CONTENT"}, replacement=replacement)
+    fulfil = made(2, Act.FULFIL, RECIPIENT, {"done": "MARKED"}, refers_to=correct.follow_up_id)
+    return [correct, fulfil, made(3, Act.DESTROY, None, {"reason": "RETENTION_ENDED"})]

@@ -10,7 +10,7 @@ from typing import Any
 from broker.console.listing import Cell, Column, Kind, Listing
 from broker.console.pages import EVERYONE, INDEX, Context, Download, Page, View, moment_of
 from broker.console.views.today import record_of
-from broker.storage.port import KeptCheckpoint
+from broker.storage.log_port import KeptCheckpoint
 from sluis.checkpoint import Checkpoint, verify_checkpoint, verify_log_signature
 from sluis.errors import InvalidInput, SluisError
 from sluis.merkle import leaf_hash, verify_consistency, verify_inclusion

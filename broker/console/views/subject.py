@@ -9,7 +9,7 @@ import re
 from broker.console.listing import Cell, Column, Kind, Listing
 from broker.console.pages import OFFICERS, Context, Page, View, moment_of
 from broker.console.words import party_name, word
-from broker.storage.projected import ACKNOWLEDGE, DENIED
+from broker.storage.projected import ACKNOWLEDGE, DENIED, FOLLOW_UP
 from sluis.errors import NotFound
 
 EXCHANGE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -38,7 +38,9 @@ def recipients(context: Context) -> View:
     rows: list[dict[str, Cell]] = []
     for row in found:
         shape = row.shape
-        if shape.operation == ACKNOWLEDGE or shape.result == DENIED or shape.outcome == "on_match":
+        if shape.operation.startswith(FOLLOW_UP) or not shape.decided:
+            continue
+        if shape.result == DENIED or shape.outcome == "on_match":
             continue
         kind = context.bundle.catalog.kinds.get(shape.kind)
         at = confirmed.get(row.log_index)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from broker.console.figures import ColumnChart, Stack
 from broker.console.flows import Named, anomaly_link, exchanges_link
@@ -12,6 +13,7 @@ from broker.console.pages import EVERYONE, Context, Page, View, moment_of
 from broker.console.people import Role
 from broker.console.reading_counts import Counts, last_days, window
 from broker.console.render import grouped
+from broker.console.views.watches import watches
 from broker.oversight.anomalies import anomalies
 from broker.policy.analyse import endings
 from broker.storage.projected import ZONE, Days, Results
@@ -22,6 +24,7 @@ from sluis.note import Note
 SHOWN = 30
 OVERDUE_DAYS, OVERDUE_BACK = 7, 90
 ENDS_WITHIN = 90
+MOST_OVERDUE = 10
 BEHIND = 1000  # entries; a log that is in use is always a few ahead of the index
 OUTCOMES = ("released", "in_part", "denied")
 
@@ -58,14 +61,17 @@ def show(context: Context) -> View:
             "chart": chart,
             "total": sum(chart.stacks[-1].values),
             "tasks": [
+                *_overdue(context, named),
                 *_unconfirmed(context, counts, today),
                 *_refusals(named, counts, today),
+                *_undestroyed(context),
                 *_look_ups(named, counts, today),
                 *values["tasks"],
             ],
             "behind": counts.behind() if counts.behind() > BEHIND else 0,
             "matrix": _matrix(named, pairs, days),
             "named": named,
+            "watches": watches(context),
         }
     return View(values=values)
 
@@ -122,6 +128,28 @@ def _unconfirmed(context: Context, counts: Counts, today: date) -> list[Task]:
     return [Task(text=text, href=exchanges_link(acknowledged="no", **bounds))]
 
 
+def _overdue(context: Context, named: Named) -> list[Task]:
+    """Who has not done what it owes about a signal: the longest overdue by name, the others by number."""
+    now_ms = int(context.now.timestamp() * 1000)
+    found = context.reader.follow_ups.overdue(now_ms, MOST_OVERDUE)
+    tasks = [
+        Task(
+            text=context.t(
+                f"page.today.overdue.{duty.act}",
+                party=named.party(duty.debtor),
+                day=named.day(moment_of(duty.due_at_ms).astimezone(ZONE).date()),
+            ),
+            href=f"/uitwisseling/{UUID(bytes=duty.signal_id)}",
+        )
+        for duty in found
+    ]
+    more = context.reader.follow_ups.count_overdue(now_ms) - len(found) if tasks else 0
+    if more > 0:
+        text = context.t("page.today.overdue.more", n=grouped(more, context.language))
+        tasks.append(Task(text=text, href="/uitwisselingen"))
+    return tasks
+
+
 def _refusals(named: Named, counts: Counts, today: date) -> list[Task]:
     since = counts.since()
     if since is None:
@@ -129,6 +157,15 @@ def _refusals(named: Named, counts: Counts, today: date) -> list[Task]:
     recent = [today, today - timedelta(days=1)]
     found = anomalies(counts.pushes(window(today, len(recent))), recent, since)
     return [Task(text=named.sentence(one), href=anomaly_link(one)) for one in found if one.kind == "refusals"]
+
+
+def _undestroyed(context: Context) -> list[Task]:
+    """What ended and lacks its destruction record."""
+    found = context.reader.retention.overdue(context.now)
+    if not found:
+        return []
+    text = context.t("page.today.undestroyed", n=grouped(len(found), context.language))
+    return [Task(text=text, href=f"/uitwisseling/{found[0].pushed_index}")]
 
 
 def _look_ups(named: Named, counts: Counts, today: date) -> list[Task]:

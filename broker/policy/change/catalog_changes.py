@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from broker.policy.change.contents import claim_content, fact_content, partnership_content
 from broker.policy.change.words import Text, Words, joined, same
@@ -117,7 +118,9 @@ def words_of(rule: Rule, sort: str) -> AbstractSet[str]:
 
 def extended(bundle: Bundle, other: Bundle) -> Bundle:
     """A bundle that knows the words of another too, so that rules of both can be tried in it."""
-    more = {sort: {**getattr(other.catalog, sort), **getattr(bundle.catalog, sort)} for sort in WORDS}
+    more: dict[str, Any] = {
+        sort: {**getattr(other.catalog, sort), **getattr(bundle.catalog, sort)} for sort in WORDS
+    }
     assertions = {**other.catalog.assertions, **bundle.catalog.assertions}
     catalog = replace(bundle.catalog, **more, assertions=assertions)
     return replace(bundle, catalog=catalog).with_agreements(bundle.agreements)
@@ -130,7 +133,8 @@ def with_word(bundle: Bundle, other: Bundle, change: CatalogChange) -> Bundle:
     assertions = dict(bundle.catalog.assertions)
     if change.word in other.catalog.assertions:
         assertions[change.word] = other.catalog.assertions[change.word]
-    catalog: Catalog = replace(bundle.catalog, **{change.sort: entries}, assertions=assertions)
+    changed: dict[str, Any] = {change.sort: entries}
+    catalog: Catalog = replace(bundle.catalog, **changed, assertions=assertions)
     return replace(bundle, catalog=catalog).with_agreements(bundle.agreements)
 
 

@@ -305,7 +305,7 @@ def _duties(before: Rule, after: Rule) -> Iterator[Edit]:
         return
     # A term for the notice and grounds to put it off come and go with the duty itself.
     told = ("notice", "notice_within", "delay_grounds") if old.notice is not new.notice else ("notice",)
-    groups = [("retention",), ("retention_after_loss",), ("handling",), told]
+    groups = [("retention",), ("retention_after_loss",), ("handling",), ("feedback_within",), told]
     groups += [(name,) for name in ("notice_within", "delay_grounds") if name not in told]
     for names in groups:
         if any(getattr(old, name) != getattr(new, name) for name in names):

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Wider or narrower: whether more passes, or under fewer duties, than before.
 
-    retention, retention_after_loss, notice_within   longer is wider; a term that falls away is wider
-    handling                                         lower is wider
-    notice                                           must, may, must not: each next one is wider
-    delay_grounds                                    more grounds to put the notice off are wider
+    retention, retention_after_loss, notice_within, feedback_within
+                   longer is wider; a term that falls away is wider
+    handling       lower is wider
+    notice         must, may, must not: each next one is wider
+    delay_grounds  more grounds to put the notice off are wider
 
 Terms of equal length in other units (P1M, P30D) are both wider and narrower: months differ.
 """
@@ -50,13 +51,17 @@ def together(verdicts: Iterable[Verdict]) -> Verdict:
 def compare_duties(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[DutyChange]:
     """What differs between the duties of a release under two bundles."""
     same_notice = before["notice"] == after["notice"]
-    for name in ("retention", "retention_after_loss", "handling", "notice", "notice_within", "delay_grounds"):
+    for name in _DUTIES:
         old, new = before.get(name, ""), after.get(name, "")
         # A term for the notice and grounds to put it off come and go with the duty itself.
         if old != new and (same_notice or name not in ("notice_within", "delay_grounds")):
             yield DutyChange(name, old, new, _duty_verdict(name, old, new))
 
 
+_DUTIES = (
+    *("retention", "retention_after_loss", "handling", "notice", "notice_within", "delay_grounds"),
+    "feedback_within",
+)
 _WEIGHT = {Notice.MUST: 2, Notice.MAY: 1, Notice.MUST_NOT: 0}
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from sluis.policy import dutch
 from sluis.policy.bundle import Bundle
 from sluis.policy.conditions import (
     ClaimListed,
@@ -44,8 +45,11 @@ ARROW = same(" -> ")
 OPERATIONS = {
     "push": Text("toezenden", "push"),
     "question": Text("vragen", "question"),
+    "watch": Text("attenderen", "watch"),
     "release": Text("vrijgeven", "release"),
     "register": Text("register laden", "register"),
+    "ask": Text("vraag over een signaal", "ask about a signal"),
+    "answer": Text("antwoord over een signaal", "answer about a signal"),
 }
 STATUSES = {
     "in-force": Text("van kracht", "in force"),
@@ -73,6 +77,7 @@ DUTIES = {
     "handling": Text("behandelcode", "handling code"),
     "notice": Text("kennisgeving aan de betrokkene", "notice to the subject"),
     "notice_within": Text("termijn van de kennisgeving", "term of the notice"),
+    "feedback_within": Text("termijn van de terugmelding", "term of the feedback"),
     "delay_grounds": Text(
         "gronden voor uitstel van de kennisgeving (UAVG)", "grounds to put off the notice (UAVG)"
     ),
@@ -163,9 +168,8 @@ class Words:
         parts = [sides, joined(OPERATIONS[name] for name in sorted(rule.operations))]
         parts += [joined(map(self.kind, sorted(rule.kinds)))] * bool(rule.kinds)
         parts += [joined(map(self.purpose, sorted(rule.purposes)))] * bool(rule.purposes)
-        days = Text(f"vanaf {rule.valid_from}", f"from {rule.valid_from}")
-        if rule.valid_until is not None:
-            days += Text(f" tot en met {rule.valid_until}", f" until {rule.valid_until}")
+        until = f" until {rule.valid_until}" if rule.valid_until else ""
+        days = Text(dutch.days(rule.valid_from, rule.valid_until), f"from {rule.valid_from}{until}")
         return Text(
             "; ".join(part.dutch for part in [*parts, days]),
             "; ".join(part.english for part in [*parts, days]),
