@@ -15,6 +15,7 @@ import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from broker.retention.terms import EXPIRY
 from broker.storage.open import open_store
 from broker.storage.port import StoredSignal
 from sluis.canonical import canonical_json
@@ -58,6 +59,10 @@ def lay_deposits(
                             expires_at_ms=expires,
                             envelope=b"not read",
                             redaction=b"",
+                            retain_until_ms=expires,
+                            term_until_ms=expires,
+                            term=EXPIRY,
+                            after_loss="",
                         )
                     )
                 tx.commit()

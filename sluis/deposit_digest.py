@@ -99,6 +99,13 @@ class DigestHeader:
         """How many bytes the body has."""
         return _body_size(self.bits, self.width, self.count)
 
+    def check_body(self, body: bytes | bytearray) -> None:
+        """Insist that this is the body. Raises NotAuthentic `digest-wrong`."""
+        if len(body) != self.body_size:
+            raise NotAuthentic("digest-wrong", "the digest has another length than its header says")
+        if hashlib.sha256(body).digest() != self.body_hash:
+            raise NotAuthentic("digest-wrong", "the digest is not the one that its header names")
+
     def encode(self) -> bytes:
         """Return the bytes that are signed."""
         numbers = (u64(self.since), u64(self.until), u64(self.made_at_ms))
@@ -177,12 +184,9 @@ class DigestBuilder:
 class DepositDigest:
     """A digest to test subjects against."""
 
-    def __init__(self, header: DigestHeader, body: bytes) -> None:
+    def __init__(self, header: DigestHeader, body: bytes | bytearray) -> None:
         """Take a body that fits its header. Raises NotAuthentic `digest-wrong`."""
-        if len(body) != header.body_size:
-            raise NotAuthentic("digest-wrong", "the digest has another length than its header says")
-        if hashlib.sha256(body).digest() != header.body_hash:
-            raise NotAuthentic("digest-wrong", "the digest is not the one that its header names")
+        header.check_body(body)
         self.header = header
         split = len(body) - header.width * header.count
         view = memoryview(body)

@@ -96,10 +96,11 @@ class Digests:
         since = request.since_index
         if since > self._store.head().tree.size:
             raise InvalidInput("malformed-request", "the log is not that long", where="since_index")
-        total = self._store.deposits.count(domain)
+        now_ms = int(self._desk.clock().timestamp() * 1000)
+        total = self._store.deposits.count(domain, now_ms)
         bits = bits_for(total)
         if since and abs(request.bits - bits) <= BITS_APART:
-            added = self._store.deposits.count(domain, since)
+            added = self._store.deposits.count(domain, now_ms, since)
             if 2 * added <= total:
                 return Scope(since=since, bits=request.bits, signals=added)
         return Scope(since=0, bits=bits, signals=total)

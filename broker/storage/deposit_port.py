@@ -17,23 +17,26 @@ class DepositDomain:
 
 
 class DepositStore(Protocol):
-    """Reads of one state each, as committed. Raises Unavailable `storage-unavailable`."""
+    """Reads of one state each, as committed. Raises Unavailable `storage-unavailable`.
+
+    A signal lies here until it is withdrawn or destroyed, or its retention has ended.
+    """
 
     def present(self, domain: DepositDomain, pseudonyms: Collection[bytes], now_ms: int) -> frozenset[bytes]:
-        """Those of the pseudonyms about which an unexpired signal lies."""
+        """Those of the pseudonyms about which a signal lies."""
         ...
 
-    def count(self, domain: DepositDomain, since: int = 0) -> int:
-        """How many signals lie that were pushed at a log index from `since` on, expired ones included."""
+    def count(self, domain: DepositDomain, now_ms: int, since: int = 0) -> int:
+        """How many signals lie that were pushed at a log index from `since` on."""
         ...
 
     def ascending(self, domain: DepositDomain, until: int, now_ms: int) -> Iterator[Sequence[bytes]]:
-        """Yield the pseudonyms of unexpired signals pushed below `until`, ascending, a page at a time.
+        """Yield the pseudonyms of signals pushed below `until`, ascending, a page at a time.
 
         One that has several signals may come more than once.
         """
         ...
 
     def added(self, domain: DepositDomain, since: int, until: int, now_ms: int) -> Sequence[bytes]:
-        """The pseudonyms of unexpired signals pushed at since <= log index < until, ascending."""
+        """The pseudonyms of signals pushed at since <= log index < until, ascending."""
         ...

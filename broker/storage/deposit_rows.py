@@ -10,6 +10,7 @@ from broker.storage.bulk import is_postgres
 from broker.storage.deposit_port import DepositDomain
 from broker.storage.engines import Engines, session
 from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows
+from broker.storage.queries import lying as lying_of
 
 PAGE = 8_192
 
@@ -17,7 +18,8 @@ PORTION = 900  # a SQLite may be built for no more than 999 parameters
 # The same as `present_query`. Making that anew for each portion takes SQLAlchemy longer than SQLite takes to answer.
 PRESENT_ON_SQLITE = (
     "SELECT pseudonym FROM signal WHERE recipient = ? AND agreement = ? AND kind = ? AND epoch = ?"  # noqa: S608
-    " AND delivery = 'on_match' AND retain_until_ms + 0 > ?"
+    " AND delivery = 'on_match' AND withdrawn_index IS NULL AND coalesce(destroyed_index, -1) < 0"
+    " AND retain_until_ms + 0 > ?"
     f" AND pseudonym IN ({','.join('?' * PORTION)})"
 )
 
@@ -33,32 +35,28 @@ class DepositRows:
         signal = TABLES["signal"].c
         # Word for word the index's condition: a bound parameter would hide it from the planner.
         deposited: Condition = text("delivery = 'on_match'")
+        # `+ 0` here and an empty text below keep a planner from an index that reads more than is due.
+        kept: list[Condition] = list(lying_of(signal))
         rest = [signal[name] == bindparam(f"a_{name}") for name in ("agreement", "kind", "epoch")]
-        lying: list[Condition] = [signal.recipient == bindparam("a_recipient"), *rest, deposited]
-        # `+ 0` and an empty text keep a planner from an index that reads more than is due.
+        lying: list[Condition] = [signal.recipient == bindparam("a_recipient"), *rest, deposited, *kept]
         newest: list[Condition] = [
             signal.recipient.concat("") == bindparam("a_recipient"),
-            *(*rest, deposited, signal.pushed_index >= bindparam("since")),
+            *(*rest, deposited, *kept, signal.pushed_index >= bindparam("since")),
         ]
-        usable: list[Condition] = [
-            signal.retain_until_ms + 0 > bindparam("now"),
-            signal.pushed_index + 0 < bindparam("until"),
-        ]
-        self.present_query: Rows = select(signal.pseudonym).where(
-            *lying, queries.among(signal.pseudonym), usable[0]
-        )
+        earlier = signal.pushed_index + 0 < bindparam("until")
+        self.present_query: Rows = select(signal.pseudonym).where(*lying, queries.among(signal.pseudonym))
         self.count_query: Rows = select(func.count()).where(*lying)
         self.count_since_query: Rows = select(func.count()).where(*newest)
         self.ascending_query: Rows = (
             select(signal.pseudonym)
-            .where(*lying, signal.pseudonym > bindparam("after"), *usable)
+            .where(*lying, signal.pseudonym > bindparam("after"), earlier)
             .order_by(signal.pseudonym)
             .limit(PAGE)
         )
-        self.added_query: Rows = select(signal.pseudonym).where(*newest, *usable)
+        self.added_query: Rows = select(signal.pseudonym).where(*newest, earlier)
 
     def present(self, domain: DepositDomain, pseudonyms: Collection[bytes], now_ms: int) -> frozenset[bytes]:
-        """Those of the pseudonyms about which an unexpired signal lies."""
+        """Those of the pseudonyms about which a signal lies."""
         values = {**_values(domain), "now": now_ms}
         with session(self._engines.reader) as connection:
             if is_postgres(self._engines.dialect):
@@ -73,10 +71,14 @@ class DepositRows:
                 found.update(row[0] for row in rows)
             return frozenset(found)
 
-    def count(self, domain: DepositDomain, since: int = 0) -> int:
-        """How many signals lie that were pushed from `since` on, expired ones included."""
+    def count(self, domain: DepositDomain, now_ms: int, since: int = 0) -> int:
+        """How many signals lie that were pushed from `since` on."""
         query = self.count_since_query if since > 0 else self.count_query
-        values = {**_values(domain), **({"since": min(since, MAX_INTEGER)} if since > 0 else {})}
+        values = {
+            **_values(domain),
+            "now": now_ms,
+            **({"since": min(since, MAX_INTEGER)} if since > 0 else {}),
+        }
         with session(self._engines.reader) as connection:
             return int(connection.execute(query, values).scalar_one())
 
@@ -90,7 +92,7 @@ class DepositRows:
             values["after"] = page[-1]
 
     def added(self, domain: DepositDomain, since: int, until: int, now_ms: int) -> Sequence[bytes]:
-        """The pseudonyms of unexpired signals pushed at since <= log index < until, ascending."""
+        """The pseudonyms of signals pushed at since <= log index < until, ascending."""
         values = {**_values(domain), "since": min(since, MAX_INTEGER), "until": until, "now": now_ms}
         return sorted(set(self._pseudonyms(self.added_query, values)))
 

@@ -99,7 +99,7 @@ class SignalTable(BrokerTable, table=True):
         Index(
             "signal_deposit_idx",
             *("recipient", "agreement", "kind", "epoch", "pseudonym"),
-            *("pushed_index", "retain_until_ms", "delivery"),
+            *("pushed_index", "retain_until_ms", "withdrawn_index", "destroyed_index", "delivery"),
             sqlite_where=text("delivery = 'on_match'"),
             postgresql_where=text("delivery = 'on_match'"),
         ),

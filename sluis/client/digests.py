@@ -115,13 +115,13 @@ class Digests:
         header = self._check(domain, start.header, start.signature)
         _check_entry(header, receipt.log_index, start.entry)
         self._check_place(domain, header, request)
-        DepositDigest(header, body)
+        header.check_body(body)
         self._keep(domain, header, start.signature, body)
         return Fetched(whole=header.since == 0, count=header.count, size=len(body))
 
     async def _fetch(
         self, request: exchange_pb2.FetchDigestRequest
-    ) -> tuple[exchange_pb2.DigestStart, bytes]:
+    ) -> tuple[exchange_pb2.DigestStart, bytearray]:
         patience = Patience(self._connections.patience)
         while True:
             try:
@@ -131,7 +131,7 @@ class Digests:
 
     async def _fetch_once(
         self, request: exchange_pb2.FetchDigestRequest
-    ) -> tuple[exchange_pb2.DigestStart, bytes]:
+    ) -> tuple[exchange_pb2.DigestStart, bytearray]:
         start: exchange_pb2.DigestStart | None = None
         body, size = bytearray(), 0
         async for part in self._connections.exchange.FetchDigest(request, timeout=FETCH_SECONDS):
@@ -146,7 +146,7 @@ class Digests:
                 break
         if start is None or len(body) != size:
             raise NotAuthentic("digest-wrong", "the digest has another length than its header says")
-        return start, bytes(body)
+        return start, body
 
     def _check(self, domain: DigestDomain, data: bytes, signature: bytes) -> DigestHeader:
         """The header, of this log and domain, signed by the broker. Raises NotAuthentic `digest-wrong`."""
@@ -184,7 +184,7 @@ class Digests:
             ).fetchall()
         return [_read(bytes(row[0])) for row in rows]
 
-    def _keep(self, domain: DigestDomain, header: DigestHeader, signature: bytes, body: bytes) -> None:
+    def _keep(self, domain: DigestDomain, header: DigestHeader, signature: bytes, body: bytearray) -> None:
         key = domain.encode()
         with self._file.write() as database:
             if header.since == 0:

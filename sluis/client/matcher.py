@@ -128,7 +128,8 @@ class Matcher:
         Raises NotPermitted `not-your-role` when the question itself is denied, naming the reason.
         """
         question = Question(kind=kind, purpose=purpose, private=private)
-        distinct = list(dict.fromkeys(subjects))
+        # By their texts: hashing the objects themselves takes longer than all else with a warm cache.
+        distinct = list({f"{one.type.value}:{one.value}": one for one in subjects}.values())
         report = MatchReport(asked=len(distinct), claimed=0 if private else None)
         if not distinct:
             return report

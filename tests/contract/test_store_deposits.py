@@ -54,7 +54,7 @@ def test_a_deposit_counts_in_its_own_domain_only(store: Store) -> None:
         fields = ("recipient", "agreement", "kind", "epoch")
         domain = DepositDomain(**{**{name: getattr(DOMAIN, name) for name in fields}, **changes})
         assert store.deposits.present(domain, [_subject("a")], 0) == frozenset()
-        assert store.deposits.count(domain) == 0
+        assert store.deposits.count(domain, 0) == 0
         assert _all(store, domain=domain) == []
         assert store.deposits.added(domain, 0, FAR, 0) == []
 
@@ -62,7 +62,7 @@ def test_a_deposit_counts_in_its_own_domain_only(store: Store) -> None:
 def test_deposits_are_counted_from_a_log_index_on(store: Store) -> None:
     push_all(store, "a", "b", "c", delivery="on_match")
     push_all(store, "letter")
-    assert [store.deposits.count(DOMAIN, since) for since in (0, 1, 2, 3, 2**64)] == [3, 2, 1, 0, 0]
+    assert [store.deposits.count(DOMAIN, 0, since) for since in (0, 1, 2, 3, 2**64)] == [3, 2, 1, 0, 0]
 
 
 def test_all_of_them_come_in_order_in_pages(store: Store, monkeypatch: Any) -> None:
@@ -90,6 +90,27 @@ def test_what_expired_or_came_later_is_left_out(store: Store) -> None:
     assert store.deposits.added(DOMAIN, 1, 3, 50) == [_subject("b")]
     assert store.deposits.added(DOMAIN, 1, 2, 0) == [_subject("b")]
     assert store.deposits.added(DOMAIN, 3, FAR, 0) == []
+
+
+def test_what_was_withdrawn_destroyed_or_is_past_its_term_is_left_out(store: Store) -> None:
+    push_all(store, "a", "called back", "destroyed", delivery="on_match")
+    push_all(store, "kept short", delivery="on_match", retain_until_ms=50)
+    with store.transaction() as tx:
+        index = tx.append(b"entry", 1_000)
+        tx.withdraw(digest("called back", 16), index, b"bare")
+        tx.retention.empty_signals([(digest("destroyed", 16), index)])
+        tx.commit()
+    left = {_subject("a"), _subject("kept short")}
+    everyone = [*left, _subject("called back"), _subject("destroyed"), b""]
+    assert store.deposits.present(DOMAIN, everyone, 49) == left
+    assert (store.deposits.count(DOMAIN, 49), store.deposits.count(DOMAIN, 50)) == (2, 1)
+    assert store.deposits.count(DOMAIN, 49, since=1) == 1
+    assert set(_all(store, now_ms=49)) == left
+    assert set(store.deposits.added(DOMAIN, 0, FAR, 49)) == left
+    assert _all(store, now_ms=50) == store.deposits.added(DOMAIN, 0, FAR, 50) == [_subject("a")]
+    with store.transaction() as tx:
+        rows = tx.deposits(RECIPIENT, AGREEMENT, "fine", EPOCH, everyone, 49)
+    assert {row.pseudonym for row in rows} == left
 
 
 def test_what_was_added_comes_in_order_and_once(store: Store) -> None:

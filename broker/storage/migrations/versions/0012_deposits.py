@@ -13,6 +13,7 @@ branch_labels = None
 depends_on = None
 
 _DOMAIN = ["recipient", "agreement", "kind", "epoch"]
+_TESTED = ("pushed_index", "retain_until_ms", "withdrawn_index", "destroyed_index", "delivery")
 _KEY = ("participant", "agreement", "kind", "mode")
 _DEPOSITED = sa.text("delivery = 'on_match'")
 
@@ -20,7 +21,7 @@ _DEPOSITED = sa.text("delivery = 'on_match'")
 def upgrade() -> None:
     """Widen the one, and make the other."""
     op.drop_index("signal_deposit_idx", "signal")
-    _index("signal_deposit_idx", [*_DOMAIN, "pseudonym", "pushed_index", "retain_until_ms", "delivery"])
+    _index("signal_deposit_idx", [*_DOMAIN, "pseudonym", *_TESTED])
     op.create_index("signal_pushed_index_idx", "signal", ["pushed_index"])
     big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
