@@ -119,6 +119,7 @@ CODES: dict[str, CodeText] = {
     "already-done": CodeText(*_CONFLICT, "this was done before, and the first time counts", "dit is al eerder gedaan; de eerste keer telt"),
     "contradicts-earlier": CodeText(*_CONFLICT, "it contradicts what the sender said of this signal before", "dit spreekt tegen wat de afzender eerder over dit signaal heeft gezegd"),
     "signal-withdrawn": CodeText(*_STATE, "its sender took this signal back, so it is not passed on", "de afzender heeft dit signaal teruggenomen; het wordt niet doorgegeven"),
+    "copy-missing": CodeText(*_MISSING, "this kit took the signal in, but none of the files holds it; name them all, or say that it is gone", "deze kit heeft het signaal ontvangen, maar het staat in geen van de bestanden; noem ze alle, of zeg dat het weg is"),
     "not-a-correction": CodeText(*_INVALID, "the new signal differs from the first in more than its content", "het nieuwe signaal verschilt in meer dan de inhoud van het eerste"),
     # authenticity
     "no-certificate": CodeText(*_UNAUTHENTIC, "no client certificate with an OIN was shown", "er is geen certificaat met OIN getoond"),

@@ -118,6 +118,9 @@ def inbox(
     ],
     config: Config = TOML,
     follow: Annotated[bool, typer.Option("--follow", help="Wait for more until Ctrl-C.")] = False,
+    gone: Annotated[
+        bool, typer.Option("--gone", help="What is in none of these files is there no more: answer so.")
+    ] = False,
     history: Annotated[bool, typer.Option("--history", help="Show what came in before too.")] = False,
     as_data: Json = False,
 ) -> None:
@@ -125,7 +128,7 @@ def inbox(
 
     async def run() -> None:
         async with Kit.open(KitSettings.load(config)) as kit:
-            report = await kit.follow_ups.read(JsonLines(tuple(out)), follow=follow)
+            report = await kit.follow_ups.read(JsonLines(tuple(out)), follow=follow, gone=gone)
             heard = kit.follow_ups.book.history() if history else report.heard
             alarm = await check_receipts(kit)
         for item in heard[:MOST_SHOWN]:

@@ -26,7 +26,7 @@ from sluis.client.receiver import PAUSE_SECONDS, RefusedDelivery
 from sluis.client.trust import Trust
 from sluis.encoding import lp
 from sluis.envelope import Envelope
-from sluis.errors import Conflict, SluisError, Unavailable
+from sluis.errors import Conflict, NotFound, SluisError, Unavailable
 from sluis.followup import BINDING, Act, FollowUp, SignedFollowUp
 from sluis.header import new_uuid7
 from sluis.identifiers import Oin
@@ -188,19 +188,21 @@ class FollowUps:
         copies: Copies,
         *,
         follow: bool = False,
+        gone: bool = False,
         progress: Callable[[int], None] = lambda done: None,
     ) -> InboxReport:
         """Take in what waits, do what it asks of our copies, say so, and acknowledge it.
 
-        With `follow` it goes on until cancelled. Raises what `copies` raises, and Unavailable when the kit's patience
-        is out.
+        A signal that was taken in and that `copies` does not hold is refused (`copy-missing`), so that nobody states
+        by mistake that there is none, unless it is known to be `gone`. With `follow` it goes on until cancelled.
+        Raises Unavailable when the kit's patience is out, or the copies cannot be reached.
         """
         report = InboxReport()
         patience = Patience(self._connections.patience)
         while True:
             try:
                 async for frame in self._frames(follow):
-                    await self._take(frame.deliveries, copies, report)
+                    await self._take(frame.deliveries, copies, report, gone=gone)
                     patience.reset()
                     progress(len(frame.deliveries))
                 if not follow:
@@ -215,12 +217,21 @@ class FollowUps:
             yield frame
 
     async def _take(
-        self, deliveries: Sequence[followup_pb2.FollowUpDelivery], copies: Copies, report: InboxReport
+        self,
+        deliveries: Sequence[followup_pb2.FollowUpDelivery],
+        copies: Copies,
+        report: InboxReport,
+        *,
+        gone: bool = False,
     ) -> None:
         done: list[int] = []
         for delivery in deliveries:
             try:
                 heard, origin = await self._checks.check(delivery)
+                self._trust.keep_receipts()
+                self.book.hear(heard)
+                if heard.statement.act in BINDING:
+                    heard = await self._do(heard, origin, copies, gone=gone)
             except Unavailable:
                 raise
             except SluisError as error:
@@ -229,10 +240,7 @@ class FollowUps:
                 )
                 report.refused.append(refused)
                 continue
-            self._trust.keep_receipts()
-            self.book.hear(heard)
-            if heard.statement.act in BINDING:
-                heard = await self._do(heard, origin, copies)
+            if heard.done:
                 await self._fulfil(heard)
                 report.fulfilled += 1
             report.heard.append(heard)
@@ -244,8 +252,8 @@ class FollowUps:
             )
             report.acknowledged += answer.acknowledged
 
-    async def _do(self, heard: Heard, origin: Origin, copies: Copies) -> Heard:
-        """Mark or destroy the copy, once in effect, and note it."""
+    async def _do(self, heard: Heard, origin: Origin, copies: Copies, *, gone: bool) -> Heard:
+        """Mark or destroy the copy, once in effect, and note it. Raises NotFound `copy-missing`."""
         statement = heard.statement
         signal_id = UUID(bytes=heard.signal_id)
         async with self._inbox.exclusive():
@@ -257,6 +265,8 @@ class FollowUps:
                 else:
                     found = await asyncio.to_thread(copies.mark, signal_id, statement)
                     word = MARKED if found else NOT_FOUND
+                if not (found or gone) and self._inbox.root_of(heard.signal_id) is not None:
+                    raise NotFound("copy-missing", where=str(signal_id))
                 self.book.do(statement.follow_up_id.bytes, heard.signal_id, word)
         return Heard(log_index=heard.log_index, signal_id=heard.signal_id, signed=heard.signed, done=word)
 

@@ -77,7 +77,7 @@ async def read_until_done(scene: Scene, member: CastMember) -> None:
             if copies.cut:
                 assert report.refused == []
                 return
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.25)
 
 
 async def kill_now_and_then(scene: Scene, times: int) -> None:
@@ -94,7 +94,7 @@ async def recall(scene: Scene, signal_id: UUID) -> int:
             async with scene.kit(scene.stage.cast.inspectorate, patience_seconds=0.0) as kit:
                 answer = await kit.follow_ups.say(Act.RECALL, signal_id, {"reason": "WRONG_SUBJECT"})
                 return answer.holders
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.25)
 
 
 def logged(scene: Scene) -> Counter[str]:

@@ -169,6 +169,18 @@ async def test_a_copy_that_comes_in_after_its_recall_is_not_kept(world: World, s
     assert sna.inbox.is_withdrawn(first.header.signal_id.bytes, origin_of(signal))
 
 
+async def test_nobody_states_by_mistake_that_there_is_no_copy(world: World, sna: Desk) -> None:
+    first = await pushed(world)
+    await sna.have(first)
+    await world.follow_up("recall", first.header.signal_id, world.cast.nla)
+    elsewhere = JsonLines((sna.file.with_name("other.jsonl"),))
+    report = await sna.kit.read(elsewhere)
+    assert [(refused.code, report.acknowledged) for refused in report.refused] == [("copy-missing", 0)]
+    assert "followup.fulfil" not in world.operations()
+    assert [heard.done for heard in (await sna.kit.read(elsewhere, gone=True)).heard] == ["NOT_FOUND"]
+    assert world.operations().count("followup.fulfil") == 1
+
+
 async def test_what_was_passed_on_is_recalled_along_the_log(world: World, tmp_path: Path) -> None:
     first = await pushed(world)
     onward = await passed_on(world, first)
