@@ -31,8 +31,8 @@ UNFINISHED = ROOT / ".venv.unfinished"
 USAGE = """usage: python3 start.py demo [--once] ...    a day of exchanges between invented parties, on this machine
        python3 start.py test [-k NAME] ...   the tests (pytest), by two workers; by one with -n 0
 """
-# What another environment left behind would make ours import the wrong things.
-FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+# What another environment left behind would make ours import the wrong things, or compile them in every process.
+FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 
 
 class Refusal(Exception):

@@ -4,23 +4,26 @@
     python -m bench.console [--entries 1000000] [--database sqlite:///FILE | postgresql://...] [--json]
 
 Entries are made up (a year, 60 flows between 30 organisations, 12 sets of rules) and taken in by the projection
-itself, so its pace is measured too. Without --database: a new SQLite file. Each reading is timed 20 times after one
-that is not counted; wall clock.
+itself, so its pace is measured too. Without --database: a new SQLite file; one that was filled before is not filled
+again. Each reading is timed once as the first of its sort, and then 20 times; wall clock. Then whole pages are asked
+for (`bench.pages`).
 """
 
 import argparse
 import json
+import os
 import random
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from bench.pages import ask_pages
 from broker.audit.projection import project
 from broker.storage.open import open_store
 from broker.storage.port import LogRow, Store
@@ -31,7 +34,10 @@ from sluis.canonical import canonical_json
 START = datetime(2025, 12, 1, tzinfo=UTC)
 YEAR = Days(date(2025, 12, 1), date(2026, 11, 30))
 MONTH = Days(date(2026, 11, 1), date(2026, 11, 30))
+HUNDRED = Days(date(2026, 8, 23), date(2026, 11, 30))
 ODD = Days(date(2025, 12, 17), date(2026, 11, 12))
+PARTIES = [f"{number:020}" for number in range(30)]
+BUSIEST = PARTIES[27]  # 37 of 100 exchanges are its own
 SIZE, PORTION, TIMES = 1_000_000, 500, 20
 ARTICLES = [f"Wet {letter} {number}(1)" for letter in "ABCDE" for number in range(1, 9)]
 FIELDS = ("establishment_number", "law", "article", "count", "found_on", "bsn", "address")
@@ -90,44 +96,48 @@ def exchange(
     }
 
 
-def fill(store: Store, size: int) -> float:
-    """Let the projection take in the entries. Returns its seconds, without those of making entries."""
-    index, rows, seconds = store.exchange_index, entries(size), 0.0
+def fill(store: Store, size: int) -> tuple[float, float]:
+    """Let the projection take in the entries. Returns its seconds, and those of this process's processor."""
+    index, rows, seconds, worked = store.exchange_index, entries(size), 0.0, 0.0
     while portion := list(islice(rows, PORTION)):
-        started = time.perf_counter()
+        started, working = time.perf_counter(), time.process_time()
         if not index.write(project(portion, index.rows_at, lambda policy, name: name)):
             raise SystemExit("another follower writes to this database")
         seconds += time.perf_counter() - started
+        worked += time.process_time() - working
         if sys.stderr.isatty():
             print(f"\r{portion[-1].log_index + 1:,} entries", end="", file=sys.stderr)
-    return seconds
+    return seconds, worked
 
 
 def readings(store: Store, size: int) -> dict[str, Callable[[], object]]:
     """The console's questions, easy and hard ones."""
     index, everything = store.exchange_index, Sight.everything()
-    one = Sight(f"{random.Random(11).randrange(30):020}")
+    one = Sight(BUSIEST)
     rare = Filter({"agreement": ["agreement-19"], "reason": ["TERM_RUNNING"]})
     old = Filter({"policy": [f"sha256:{12:064x}"]})
     common = Filter({"result": ["released"]})
+    three = Filter({"result": ["denied"], "kind": ["KIND_3"], "purpose": ["PURPOSE_3"]})
+    last = Filter({"sender": [BUSIEST]})
     return {
         "facets, a year": lambda: index.facets(everything, EVERY, YEAR),
         "facets, a year less some days": lambda: index.facets(everything, common, ODD),
+        "facets, three chosen, rare": lambda: index.facets(everything, three, ODD),
         "facets, a month, one organisation": lambda: index.facets(one, common, MONTH),
+        "facets, a year, one organisation": lambda: index.facets(one, EVERY, YEAR),
         "list, newest 50": lambda: index.exchanges(everything, EVERY, YEAR, None, 50),
         "list, 50 halfway": lambda: index.exchanges(everything, common, YEAR, size // 2, 50),
         "list, 50 of one organisation": lambda: index.exchanges(one, EVERY, YEAR, None, 50),
         "list, 50 that are rare": lambda: index.exchanges(everything, rare, YEAR, None, 50),
+        "list, 50 under three facets": lambda: index.exchanges(everything, three, ODD, None, 50),
         "list, 50 of a year ago": lambda: index.exchanges(everything, old, None, None, 50),
+        "list, the oldest 50": lambda: index.exchanges(one, last, YEAR, size // 1_000, 50),
+        "list, 200 of an export": lambda: index.exchanges(everything, common, YEAR, size // 3, 200),
         "matrix, a month": lambda: index.matrix(everything, MONTH),
         "thirty days": lambda: index.days(everything, MONTH),
+        "a hundred days, by shape": lambda: index.cells(everything, HUNDRED),
         "a year by month": lambda: index.days(everything, YEAR),
         "one exchange": lambda: index.exchange(everything, f"0193a000-0000-7000-8000-{size // 2:012x}"),
-        "page: facets, list and histogram": lambda: (
-            index.facets(everything, common, ODD),
-            index.exchanges(everything, common, ODD, None, 50),
-            index.days(everything, ODD, common),
-        ),
         "plain SELECT count(*)": lambda: count(store, "exchange_row"),
     }
 
@@ -149,29 +159,36 @@ def size_of(store: Store, url: str) -> int:
 
 
 def measure(url: str, size: int) -> dict[str, Any]:
-    """Fill a new database and time the readings."""
+    """Fill a database, if it is empty, and time the readings and the pages."""
+    found: dict[str, Any] = {"entries": size}
     store = open_store(url)
     try:
-        empty = size_of(store, url)
-        seconds = fill(store, size)
-        found: dict[str, Any] = {
-            "entries": size,
-            "rows": count(store, "exchange_row"),
-            "shapes": count(store, "exchange_shape"),
-            "cube": count(store, "exchange_cube"),
-            "microseconds_to_follow_an_entry": round(1e6 * seconds / size, 1),
-            "bytes_an_entry": round((size_of(store, url) - empty) / size),
-            "milliseconds": {},
-        }
+        if store.exchange_index.position() == 0:
+            empty = size_of(store, url)
+            seconds, worked = fill(store, size)
+            found["microseconds_to_follow_an_entry"] = round(1e6 * seconds / size, 1)
+            found["of_which_this_process_worked"] = round(1e6 * worked / size, 1)
+            found["bytes_an_entry"] = round((size_of(store, url) - empty) / size)
+    finally:
+        store.close()
+    store = open_store(url)  # as after a start: nothing is in memory
+    try:
+        found |= {name: count(store, f"exchange_{name}") for name in ("row", "shape", "cube")}
+        found["load"] = round(os.getloadavg()[0], 1)
+        first = timed(lambda: store.exchange_index.facets(Sight.everything(), EVERY, YEAR))
+        found["milliseconds"] = {"the first reading after a start": (first,)}
         for name, ask in readings(store, size).items():
-            ask()
-            times = [timed(ask) for _ in range(TIMES)]
-            found["milliseconds"][name] = [
-                round(number, 1) for number in (min(times), statistics.median(times), max(times))
-            ]
+            found["milliseconds"][name] = spread(timed(ask), [timed(ask) for _ in range(TIMES)])
+        for name, (once, *again) in ask_pages(store, PARTIES, BUSIEST, size).items():
+            found["milliseconds"][f"page, {name}"] = spread(once, again)
         return found
     finally:
         store.close()
+
+
+def spread(first: float, again: Sequence[float]) -> tuple[float, ...]:
+    """Milliseconds: of the first, then the best, the median and the slowest of the others."""
+    return tuple(round(number, 1) for number in (first, min(again), statistics.median(again), max(again)))
 
 
 def timed(ask: Callable[[], object]) -> float:
@@ -195,10 +212,10 @@ def main() -> None:
         return
     for name, value in found.items():
         if name != "milliseconds":
-            print(f"{name.replace('_', ' '):40}{value:>12,}")
-    print(f"{'milliseconds':40}{'best':>10}{'median':>10}{'slowest':>10}")
-    for name, (best, median, slowest) in found["milliseconds"].items():
-        print(f"{name:40}{best:>10}{median:>10}{slowest:>10}")
+            print(f"{name.replace('_', ' '):48}{value:>12,}")
+    print(f"{'milliseconds':50}{'first':>10}{'best':>10}{'median':>10}{'slowest':>10}")
+    for name, times in found["milliseconds"].items():
+        print(f"{name:50}" + "".join(f"{number:>10.1f}" for number in times))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The log at size: appending, proving, verifying, memory and storage, beside the bare hashing of the same tree.
 
-    python -m bench.log [--entries 1000000] [--database URL] [--json]
+    python -m bench.log [--entries 1000000] [--bulk] [--database URL] [--json]
 
 Decisions drawn from the installed rules (`bench.exchanges`) are appended to a real broker database in batches, each
 with its salt and inputs, as the broker does. Then proofs are made from it, cold (no tile remembered) and warm, and
 checked. Then a broker and a witness run on it, and `sluis audit verify` recomputes all of it over gRPC with mutual TLS,
 once at a hundredth of the size and once whole. The floor is SHA-256 over the very same entries and nodes.
+
+With --bulk a few such entries are written over and over, each with a new time and in transactions of 5,000, without
+salts and inputs: the broker's own log and tiles at a size for which deciding takes too long.
 """
 
 import argparse
@@ -14,6 +17,7 @@ import itertools
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -29,7 +33,7 @@ from bench.exchanges import exchanges as exchanges_of
 from bench.stage import bench_stage
 from broker.decide.engine import decide
 from broker.ruling import Ruling
-from broker.step import Step
+from broker.step import Step, rfc3339
 from broker.storage.open import open_store
 from broker.storage.port import Store
 from broker.storage.sql import SqlStore
@@ -47,9 +51,10 @@ from sluis.merkle import (
 )
 from sluis.policy.bundle import default_directory, load_bundle
 
-BATCH = 100
+BATCH, BULK = 100, 5_000
 EXAMPLES = 2_000
 PROOFS = 300
+_TIME = re.compile(rb'"time":"[^"]*"')
 TABLES = ("log_entry", "log_tile", "entry_salt")
 
 
@@ -92,12 +97,12 @@ class Figures:
     stored: dict[str, float]
 
 
-def measure(entries: int, database: str, say: Callable[[str], None]) -> Figures:
+def measure(entries: int, database: str, say: Callable[[str], None], *, bulk: bool = False) -> Figures:
     """Fill a database and measure everything on it."""
     with bench_stage(database=database) as stage:
         small, seconds = _append(stage, entries // 100, say)
         few = _verify(stage, small, say)
-        size, more = _append(stage, entries - small, say)
+        size, more = (_lay_down if bulk else _append)(stage, entries - small, say)
         seconds += more
         store = open_store(stage.database)
         try:
@@ -144,6 +149,26 @@ def _append(stage: Stage, count: int, say: Callable[[str], None]) -> tuple[int, 
                 step = Step(tx, datetime.now(UTC), [])
                 for ruling in itertools.islice(rulings, min(BATCH, count - start)):
                     ruling.log(step, "signal.push", {"outcome": "mailbox"})
+                tx.commit()
+        return store.head().tree.size, time.perf_counter() - began
+    finally:
+        store.close()
+
+
+def _lay_down(stage: Stage, count: int, say: Callable[[str], None]) -> tuple[int, float]:
+    """Append so many entries that were made before, with the times of now; returns what `_append` does."""
+    say(f"appending {count:,} ready-made entries in batches of {BULK:,}")
+    store = open_store(stage.database)
+    try:
+        rows = store.entries(0, EXAMPLES)
+        made = itertools.cycle([row.entry.split(_TIME.search(row.entry)[0], 1) for row in rows])  # type: ignore[index]  # each entry has a time
+        began = time.perf_counter()
+        for start in range(0, count, BULK):
+            with store.transaction() as tx:
+                now_ms = max(tx.head.last_time_ms, int(time.time() * 1000))
+                now = b'"time":"' + rfc3339(now_ms).encode() + b'"'
+                for before, after in itertools.islice(made, min(BULK, count - start)):
+                    tx.append(before + now + after, now_ms)
                 tx.commit()
         return store.head().tree.size, time.perf_counter() - began
     finally:
@@ -296,7 +321,7 @@ def lines_of(figures: Figures) -> Iterator[str]:
     one, floor = figures.entries, figures.hash_seconds
     yield f"{one:,} entries of {figures.entry_bytes:,.0f} bytes; load average {figures.load:.1f}"
     for name, seconds in (
-        ("append, with salts and inputs", figures.append_seconds),
+        ("append", figures.append_seconds),
         ("SHA-256 of the same tree", floor),
         ("read from the database", figures.read_seconds),
         ("verify, without reading", figures.core_seconds),
@@ -325,10 +350,13 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.log", description=__doc__.splitlines()[0])
     parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--bulk", action="store_true", help="write ready-made entries, without deciding")
     parser.add_argument("--database", default="", help="an empty database; else SQLite in a temporary folder")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    figures = measure(given.entries, given.database, lambda line: print(line, file=sys.stderr))
+    figures = measure(
+        given.entries, given.database, lambda line: print(line, file=sys.stderr), bulk=given.bulk
+    )
     print(json.dumps(asdict(figures)) if given.json else "\n".join(lines_of(figures)))
 
 

@@ -6,6 +6,7 @@ register, and signals about them are permitted. Everything else is what a partic
 """
 
 import contextlib
+import random
 import secrets
 import socket
 import tempfile
@@ -26,6 +27,7 @@ from sluis.v1 import envelope_pb2, register_pb2
 
 BODY = "Certificeerder (bench)"
 REGISTER_BATCH = 2_000
+PORTS = (20_000, 30_000)
 
 
 @contextlib.contextmanager
@@ -36,7 +38,10 @@ def bench_stage(*, database: str = "", daily_budget: int = 0) -> Iterator[Stage]
     """
     with tempfile.TemporaryDirectory(prefix="sluis-bench-") as folder:
         root = Path(folder)
-        stage = set_stage(root, make_cast(root, [BODY]), database=database, tap=False)
+        # Not the ports of a demo: one may be started while a store is filled, before anything here listens.
+        broker, *others = random.sample(range(*PORTS, 100), 4)
+        wanted = (broker, others[0], others[1], others[2])
+        stage = set_stage(root, make_cast(root, [BODY]), database=database, tap=False, wanted=wanted)
         for service in stage.evaluators if daily_budget else ():
             with (service.folder / "evaluator.toml").open("a", encoding="utf-8") as config:
                 config.write(f"daily_budget = {daily_budget}\n")

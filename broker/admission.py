@@ -6,7 +6,6 @@ transaction, so that a stop counts from the moment it was committed.
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ class Admitted:
     caller: Caller
     role: str
     card: PartyCard
-    card_digest: bytes
+    card_bytes: bytes
 
     @property
     def oin(self) -> Oin:
@@ -50,7 +49,7 @@ def admit(step: Step, admitted: Admitted, *, even_stopped: bool = False) -> Part
     row = step.party(admitted.oin)
     revoked = step.stopped(CERTIFICATE, admitted.caller.fingerprint)
     _check(row, revoked=revoked, even_stopped=even_stopped)
-    if row is None or hashlib.sha256(row.card).digest() != admitted.card_digest:
+    if row is None or row.card != admitted.card_bytes:
         raise NotPermitted("not-your-identity", "the registered keys changed during the call; try again")
     return row
 
@@ -112,7 +111,7 @@ class Directory:
             caller=caller,
             role=row.role,
             card=PartyCard.parse(row.card),
-            card_digest=hashlib.sha256(row.card).digest(),
+            card_bytes=row.card,
         )
 
     async def require_role(self, caller: Caller, *roles: str) -> Admitted:

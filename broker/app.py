@@ -12,6 +12,7 @@ from broker.followup.delivery import FollowUpMailbox
 from broker.followup.life import FollowUps
 from broker.mailbox.delivery import Doorbell, Mailbox
 from broker.match.question import Matching
+from broker.match.watch import Watching
 from broker.policy.active import ActivePolicy
 from broker.register.loading import Registers
 from broker.signer import ReceiptSigner
@@ -56,8 +57,8 @@ def make_broker(
     return Broker(
         store=store,
         desk=desk,
-        exchange=Exchange(desk),
-        matching=Matching(desk),
+        exchange=Exchange(desk, Watching(desk)),
+        matching=Matching(desk, store),
         mailbox=Mailbox(desk, store, doorbell, stopping),
         registers=Registers(desk, store),
         follow_ups=FollowUps(desk),

@@ -7,17 +7,18 @@ Each piece of work says what it `needs` to read, so that a batch reads once, and
 and writes through a `Step`. Nobody is answered before the commit returned. A work that raises a SluisError
 before it wrote anything fails alone; any other exception undoes the batch, and its members are tried one
 by one, so that one bad message never takes its neighbours with it. A work that must see what earlier ones wrote
-(`Needs.alone`) has a transaction of its own.
+(`Needs.alone`) has a transaction of its own. A frame's works are handed over together: one place in the queue and
+one answer cost less than one for each.
 """
 
 import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import structlog
 
@@ -46,10 +47,21 @@ class Work(Protocol[A_co]):
 @dataclass(slots=True)
 class _Ticket(Generic[A]):
     work: Work[A]
-    future: "asyncio.Future[A]"
     result: A | None = None
     error: SluisError | None = None
     wake: set[str] = field(default_factory=set)
+
+    def outcome(self) -> A | SluisError:
+        """Its answer, or what it raised; to be read once the parcel is answered."""
+        return cast(A, self.result) if self.error is None else self.error
+
+
+@dataclass(slots=True)
+class _Parcel(Generic[A]):
+    """What one caller handed over, and waits for."""
+
+    tickets: Sequence[_Ticket[A]]
+    answered: "asyncio.Future[None]"
 
 
 class Committer:
@@ -76,7 +88,9 @@ class Committer:
         self._on_begin = on_begin
         self._linger = linger
         self._max_batch = max_batch
-        self._queue: queue.Queue[_Ticket[Any] | None] = queue.Queue(maxsize=max_waiting)
+        self._max_waiting = max_waiting
+        self._waiting = 0  # works not yet answered; counted on the event loop alone
+        self._queue: queue.SimpleQueue[_Parcel[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -91,22 +105,32 @@ class Committer:
 
         Raises what the work raised, Unavailable `overloaded` when too much waits, `shutting-down` at the end.
         """
+        (outcome,) = await self.submit_all([work])
+        if isinstance(outcome, SluisError):
+            raise outcome
+        return outcome
+
+    async def submit_all(self, works: Sequence[Work[A]]) -> list[A | SluisError]:
+        """Wait until all works are durable; for each its answer or what it raised, in order.
+
+        They may share their transaction with others, and fail each alone. Raises Unavailable as `submit` does.
+        """
         if self._closed or self._loop is None:
             raise Unavailable("shutting-down")
-        ticket = _Ticket(work, self._loop.create_future())
-        try:
-            self._queue.put_nowait(ticket)
-        except queue.Full:
-            raise Unavailable("overloaded") from None
-        answer: A = await ticket.future
-        return answer
+        if self._waiting + len(works) > self._max_waiting:
+            raise Unavailable("overloaded")
+        parcel = _Parcel([_Ticket(work) for work in works], self._loop.create_future())
+        self._waiting += len(works)
+        self._queue.put(parcel)
+        await parcel.answered
+        return [ticket.outcome() for ticket in parcel.tickets]
 
     async def close(self) -> None:
         """Finish what has been submitted, then stop."""
         if self._closed:
             return
         self._closed = True
-        await asyncio.to_thread(self._queue.put, None)
+        self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
@@ -114,29 +138,32 @@ class Committer:
         while (first := self._queue.get()) is not None:
             if crowd and self._linger:
                 time.sleep(self._linger)
-            tickets, last = self._drain(first)
+            parcels, last = self._drain(first)
+            tickets = [ticket for parcel in parcels for ticket in parcel.tickets]
             crowd = len(tickets) > 1
-            for together in _together(tickets):
-                self._commit(together)
-                self._answer(together)
+            while tickets:
+                tickets = tickets[self._commit(tickets) :]
+            self._answer(parcels)
             if last:
                 return
 
-    def _drain(self, first: _Ticket[Any]) -> tuple[list[_Ticket[Any]], bool]:
-        tickets = [first]
-        while len(tickets) < self._max_batch:
+    def _drain(self, first: _Parcel[Any]) -> tuple[list[_Parcel[Any]], bool]:
+        parcels, works = [first], len(first.tickets)
+        while works < self._max_batch:
             try:
-                ticket = self._queue.get_nowait()
+                parcel = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if ticket is None:
-                return tickets, True
-            tickets.append(ticket)
-        return tickets, False
+            if parcel is None:
+                return parcels, True
+            parcels.append(parcel)
+            works += len(parcel.tickets)
+        return parcels, False
 
-    def _commit(self, tickets: Sequence[_Ticket[Any]]) -> None:
+    def _commit(self, tickets: Sequence[_Ticket[Any]]) -> int:
+        """Settle the first of these together; returns how many."""
         try:
-            self._settle(tickets)
+            return self._settle(tickets)
         except Unavailable as error:
             for ticket in tickets:
                 ticket.error = error
@@ -145,17 +172,19 @@ class Committer:
             if len(tickets) == 1:
                 log.exception("work.defect", work=type(tickets[0].work).__name__, kind=type(error).__name__)
                 tickets[0].error = error if isinstance(error, SluisError) else Defect("defect")
-                return
+                return 1
             for ticket in tickets:
                 ticket.result, ticket.error = None, None
                 ticket.wake.clear()
                 self._commit([ticket])
+        return len(tickets)
 
-    def _settle(self, tickets: Sequence[_Ticket[Any]]) -> None:
+    def _settle(self, tickets: Sequence[_Ticket[Any]]) -> int:
         with self._store.transaction() as tx:
             self._on_begin(tx)
-            step = Step(tx, self._clock(), [ticket.work.needs() for ticket in tickets])
-            for ticket in tickets:
+            needs = _of_one_batch(ticket.work.needs() for ticket in tickets)
+            step = Step(tx, self._clock(), needs)
+            for ticket in tickets[: len(needs)]:
                 step.begin(ticket.wake)
                 try:
                     ticket.result = ticket.work.settle(step)
@@ -164,45 +193,34 @@ class Committer:
                         raise RuntimeError("a work failed after it wrote") from error
                     ticket.error = error
             tx.commit()
+        return len(needs)
 
-    def _answer(self, tickets: Sequence[_Ticket[Any]]) -> None:
+    def _answer(self, parcels: Sequence[_Parcel[Any]]) -> None:
         loop = self._loop
         if loop is None or loop.is_closed():
             return
-        loop.call_soon_threadsafe(self._resolve, tickets)
+        loop.call_soon_threadsafe(self._resolve, parcels)
 
-    def _resolve(self, tickets: Sequence[_Ticket[Any]]) -> None:
+    def _resolve(self, parcels: Sequence[_Parcel[Any]]) -> None:
         wake: set[str] = set()
-        for ticket in tickets:
-            if ticket.future.cancelled():
-                pass
-            elif ticket.error is not None:
-                ticket.future.set_exception(ticket.error)
-            else:
-                ticket.future.set_result(ticket.result)
-            if ticket.error is None:
-                wake |= ticket.wake
+        for parcel in parcels:
+            self._waiting -= len(parcel.tickets)
+            if not parcel.answered.cancelled():
+                parcel.answered.set_result(None)
+            for ticket in parcel.tickets:
+                if ticket.error is None:
+                    wake |= ticket.wake
         if wake:
             self._on_commit(wake)
 
 
-def _together(tickets: Sequence[_Ticket[Any]]) -> Iterator[list[_Ticket[Any]]]:
-    """Split a batch, in its order, where a work must be alone in its transaction."""
-    batch: list[_Ticket[Any]] = []
-    for ticket in tickets:
-        if _alone(ticket):
-            if batch:
-                yield batch
-            yield [ticket]
-            batch = []
-        else:
-            batch.append(ticket)
-    if batch:
-        yield batch
-
-
-def _alone(ticket: _Ticket[Any]) -> bool:
-    try:
-        return ticket.work.needs().alone
-    except Exception:  # it is broken: by itself it fails without taking its neighbours along
-        return True
+def _of_one_batch(all_needs: Iterable[Needs]) -> list[Needs]:
+    """The first ones: up to a work that must be alone, or that one by itself."""
+    batch: list[Needs] = []
+    for needs in all_needs:
+        if needs.alone and batch:
+            break
+        batch.append(needs)
+        if needs.alone:
+            break
+    return batch

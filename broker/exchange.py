@@ -7,16 +7,18 @@
     4 prove      facts come from registers at this moment, never from the sender
     5 decide     a pure function of request, facts, rules and time; no rule, no exchange
     6 minimise   only the released fields stay in the envelope; of the others a hash remains
-    7 log, keep  one transaction: log entry, mailbox or deposit, first answer; then the receipt
+    7 log, keep  one transaction: log entry, mailbox or deposit with its end date, first answer; then the receipt
+    8 tell       a recipient that watches for the subject of a deposit gets it at once (match/watch.py)
 
-Steps 1 and 2 are repeated where they must hold at the moment of writing. Steps 3 to 7 run in `settle`, inside
+Steps 1 and 2 are repeated where they must hold at the moment of writing. Steps 3 to 8 run in `settle`, inside
 the transaction. Nothing here sees an identifier or a value: a pseudonym, names of fields, and ciphertext.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from broker.admission import Admitted, Directory, admit
@@ -24,15 +26,17 @@ from broker.committer import Committer
 from broker.decide.model import Request
 from broker.facts import FactProver, Subject
 from broker.followup.duties import owe_after_release, severity_of
-from broker.messages import decision_message
+from broker.messages import check_idempotency_key, decision_message
 from broker.policy.active import ActivePolicy
+from broker.retention.terms import Term, link_of, signal_term
 from broker.ruling import Ruling, rule_on
 from broker.signer import ReceiptSigner
-from broker.step import Needs, Step
+from broker.step import Needs, RegisterKey, Step
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
+from broker.storage.retention_port import FOLLOWS
 from sluis.encoding import lp
 from sluis.envelope import Envelope, KeptField, verify, withhold
-from sluis.errors import Conflict, InvalidInput, NotPermitted
+from sluis.errors import Conflict, InvalidInput, NotPermitted, SluisError, Unavailable
 from sluis.header import Delivery as DeliveryMode
 from sluis.header import Header
 from sluis.identifiers import Oin
@@ -69,11 +73,24 @@ class Desk:
         return self.policy.prover
 
 
+class Watchers(Protocol):
+    """Who waits for signals about a subject."""
+
+    def needs(self, header: Header) -> frozenset[RegisterKey]:
+        """What to read before a deposit is told to its recipient."""
+        ...
+
+    def tell(self, step: Step, signal: StoredSignal, header: Header) -> None:
+        """Release a signal that was deposited just now, if its recipient watches for it and may have it."""
+        ...
+
+
 class Exchange:
     """Takes signals from senders."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, watchers: Watchers) -> None:
         self._desk = desk
+        self._watchers = watchers
 
     async def push(self, caller: Caller, request: exchange_pb2.PushRequest) -> exchange_pb2.PushResponse:
         """Carry one signal through the steps above; a denial is an answer.
@@ -82,11 +99,45 @@ class Exchange:
         signal id, Unavailable when nothing was done.
         """
         sender = await self._desk.directory.admit(caller)
+        return await self._desk.committer.submit(self._verified(sender, request))
+
+    async def push_all(
+        self, caller: Caller, requests: Sequence[exchange_pb2.PushRequest]
+    ) -> list[exchange_pb2.PushResponse | SluisError]:
+        """Carry the signals of a frame, each as `push` does; for each its answer or what it raised, in order.
+
+        Raises Unavailable when nothing was done with some of them.
+        """
+        outcomes: dict[int, exchange_pb2.PushResponse | SluisError] = {}
+        works: dict[int, _Push] = {}
+        try:
+            sender = await self._desk.directory.admit(caller)
+        except Unavailable:
+            raise
+        except SluisError as error:
+            return [error] * len(requests)
+        for position, request in enumerate(requests):
+            try:
+                works[position] = self._verified(sender, request)
+            except SluisError as error:
+                outcomes[position] = error
+        if works:
+            settled = await self._desk.committer.submit_all(list(works.values()))
+            outcomes.update(zip(works, settled, strict=True))
+        if failed := [error for error in outcomes.values() if isinstance(error, Unavailable)]:
+            raise failed[0]
+        return [outcomes[position] for position in range(len(requests))]
+
+    def _verified(self, sender: Admitted, request: exchange_pb2.PushRequest) -> "_Push":
+        """Step 2: the work that is left, or the error for what is no signal of this sender."""
+        check_idempotency_key(request.idempotency_key)
         envelope = envelope_from_wire(request.envelope)
         check_offer(sender, envelope, self._desk.clock())
         verify(envelope, sender.card.signing_key)
-        push = _Push(self._desk, sender, request.idempotency_key, envelope, request.strict)
-        return await self._desk.committer.submit(push)
+        digest = _digest(envelope, strict=request.strict)
+        return _Push(
+            self._desk, self._watchers, sender, request.idempotency_key, envelope, request.strict, digest
+        )
 
 
 def check_offer(sender: Admitted, envelope: Envelope, now: datetime) -> None:
@@ -110,13 +161,15 @@ def check_offer(sender: Admitted, envelope: Envelope, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Push:
-    """Steps 3 to 7 for one signal, inside the transaction."""
+    """Steps 3 to 8 for one signal, inside the transaction."""
 
     desk: Desk
+    watchers: Watchers
     sender: Admitted
     key: str
     envelope: Envelope
     strict: bool
+    digest: bytes
 
     def needs(self) -> Needs:
         header = self.envelope.header
@@ -124,13 +177,17 @@ class _Push:
             parties=frozenset({header.sender, header.recipient}),
             answers=frozenset({(self.sender.oin, self.key)}),
             signals=frozenset({header.signal_id.bytes}),
-            registers=self.desk.prover.needs(subject_of(header)),
+            registers=self.desk.prover.needs(subject_of(header)) | self._watched(),
             previous=frozenset({header.previous.bytes} if header.previous else ()),
         )
 
+    def _watched(self) -> frozenset[RegisterKey]:
+        header = self.envelope.header
+        return self.watchers.needs(header) if header.delivery is DeliveryMode.ON_MATCH else frozenset()
+
     def settle(self, step: Step) -> exchange_pb2.PushResponse:
         admit(step, self.sender)
-        if (first := first_answer(step, self.sender.oin, self.key, self._digest())) is not None:
+        if (first := first_answer(step, self.sender.oin, self.key, self.digest)) is not None:
             answer = exchange_pb2.PushResponse.FromString(first.answer)
             answer.repeated_request = True
             return answer
@@ -160,7 +217,7 @@ class _Push:
 
     def _withheld(self, ruling: Ruling) -> tuple[WithheldField, ...]:
         """Which fields do not pass, by index."""
-        if not ruling.permitted:
+        if not ruling.permitted or not ruling.decision.withheld:
             return ()
         reasons = {item.name: item for item in ruling.decision.withheld}
         released = set(ruling.decision.released)
@@ -184,6 +241,7 @@ class _Push:
                 **({"passed_on_from": str(origin)} if origin else {}),
             },
             bound=(header.pseudonym, self.envelope.root()),
+            link=FOLLOWS if ruling.permitted else link_of(ruling.decision, step.now_ms, header.expires_at_ms),
         )
         answer = exchange_pb2.PushResponse(
             decision=decision_message(ruling.decision),
@@ -191,46 +249,59 @@ class _Push:
             entry=logged.entry,
         )
         if ruling.permitted:
-            self._keep(step, logged.index, withheld, origin)
+            term = signal_term(ruling.decision, ruling.bundle, step.now_ms, header.expires_at_ms)
+            self._keep(step, logged.index, withheld, origin, term)
             self._owe(step, logged.index, ruling.decision.obligations)
         step.remember(
             FirstAnswer(
                 oin=self.sender.oin,
                 key=self.key,
-                content_digest=self._digest(),
+                content_digest=self.digest,
                 answer=answer.SerializeToString(),
                 log_index=logged.index,
             )
         )
         return answer
 
-    def _keep(self, step: Step, index: int, withheld: tuple[WithheldField, ...], origin: UUID | None) -> None:
+    def _keep(
+        self,
+        step: Step,
+        index: int,
+        withheld: tuple[WithheldField, ...],
+        origin: UUID | None,
+        term: Term,
+    ) -> None:
         header = self.envelope.header
         minimised = withhold(self.envelope, [item.index for item in withheld])
         redaction = self.desk.signer.redaction(self.envelope, withheld)
-        step.keep(
-            StoredSignal(
-                signal_id=header.signal_id.bytes,
-                pushed_index=index,
-                sender=header.sender,
-                recipient=header.recipient,
-                agreement=header.agreement,
-                kind=header.kind,
-                purpose=header.purpose,
-                delivery=header.delivery.value,
-                epoch=header.epoch,
-                pseudonym=header.pseudonym,
-                expires_at_ms=header.expires_at_ms,
-                envelope=envelope_to_wire(minimised).SerializeToString(),
-                redaction=redaction.SerializeToString(),
-                previous=origin.bytes if origin else None,
-                severity=severity_of(header.claims),
-            )
+        signal = StoredSignal(
+            signal_id=header.signal_id.bytes,
+            pushed_index=index,
+            sender=header.sender,
+            recipient=header.recipient,
+            agreement=header.agreement,
+            kind=header.kind,
+            purpose=header.purpose,
+            delivery=header.delivery.value,
+            epoch=header.epoch,
+            pseudonym=header.pseudonym,
+            expires_at_ms=header.expires_at_ms,
+            envelope=envelope_to_wire(minimised).SerializeToString(),
+            redaction=redaction.SerializeToString(),
+            retain_until_ms=term.until_ms,
+            term_until_ms=term.until_ms,
+            term=term.text,
+            after_loss=term.after_loss,
+            previous=origin.bytes if origin else None,
+            severity=severity_of(header.claims),
         )
+        step.keep(signal)
         if header.delivery is DeliveryMode.MAILBOX:
             step.deliver(
                 Delivery(log_index=index, recipient=header.recipient, signal_id=header.signal_id.bytes)
             )
+        else:
+            self.watchers.tell(step, signal, header)
 
     def _owe(self, step: Step, index: int, obligations: Mapping[str, str]) -> None:
         header = self.envelope.header
@@ -245,11 +316,6 @@ class _Push:
                 obligations=obligations,
                 bundle=self.desk.bundle,
             )
-
-    def _digest(self) -> bytes:
-        envelope = self.envelope
-        parts = (envelope.header_bytes, envelope.root(), envelope.signature, bytes([self.strict]))
-        return hashlib.sha256(lp("sluis/v1/push", *parts)).digest()
 
 
 def subject_of(header: Header) -> Subject:
@@ -280,6 +346,12 @@ def passed_on_from(step: Step, header: Header) -> UUID | None:
 def kept_fields(envelope: Envelope) -> tuple[tuple[str, str], ...]:
     """Name and category of the fields that are still there."""
     return tuple((item.name, item.category) for item in envelope.fields if isinstance(item, KeptField))
+
+
+def _digest(envelope: Envelope, *, strict: bool) -> bytes:
+    """What an idempotency key stands for: the same key with another digest is a mistake of the sender."""
+    parts = (envelope.header_bytes, envelope.root(), envelope.signature, bytes([strict]))
+    return hashlib.sha256(lp("sluis/v1/push", *parts)).digest()
 
 
 def first_answer(step: Step, oin: Oin, key: str, digest: bytes) -> FirstAnswer | None:

@@ -9,6 +9,10 @@ from sluis.errors import InvalidInput
 from sluis.v1 import envelope_pb2
 
 RULE_STOPPED = "RULE_STOPPED"
+WATCH_TOO_LARGE = "WATCH_TOO_LARGE"
+WATCH_TOO_LONG = "WATCH_TOO_LONG"
+# Why the broker denies what the rules would permit; a replay takes these over from the log.
+BESIDE_THE_RULES = frozenset({RULE_STOPPED, WATCH_TOO_LARGE, WATCH_TOO_LONG})
 
 _KEY = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 _EFFECT = {Effect.PERMIT: envelope_pb2.EFFECT_PERMIT, Effect.DENY: envelope_pb2.EFFECT_DENY}

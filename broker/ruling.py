@@ -14,8 +14,10 @@ from broker.decide.model import Decision, Effect, Request
 from broker.decide.slots import counters_asked, counters_used
 from broker.messages import RULE_STOPPED
 from broker.record import bind_signal, exchange_record
+from broker.retention.terms import link_of
 from broker.step import Logged, Step, new_salt
 from broker.storage.port import Counter
+from broker.storage.retention_port import Link
 from sluis.policy.bundle import Bundle
 from sluis.policy.catalog import Category
 from sluis.policy.facts import CounterFact
@@ -36,6 +38,10 @@ class Ruling:
         """Whether the exchange may go on."""
         return self.decision.effect is Effect.PERMIT
 
+    def denied(self, code: str, params: Mapping[str, str]) -> "Ruling":
+        """The same ruling turned into a denial for a reason beside the rules."""
+        return replace(self, decision=self.decision.denied(code, params))
+
     def log(
         self,
         step: Step,
@@ -43,9 +49,11 @@ class Ruling:
         members: Mapping[str, object],
         *,
         bound: tuple[bytes, bytes] | None = None,
+        link: Link | None = None,
     ) -> Logged:
         """Log the ruling; `bound` is the pseudonym and root of the signal that it is about.
 
+        `link` says how long that can be opened; without it, as long as the term of the decision itself.
         What was decided on is kept beside the log, unless a word in it is unknown: that word may be anything.
         """
         salt = new_salt()
@@ -55,7 +63,7 @@ class Ruling:
             entry["inputs"] = commit_inputs(salt, inputs)
         if bound:
             entry["binding"] = bind_signal(salt, *bound).hex()
-        return step.log(entry, salt=salt, inputs=inputs)
+        return step.log(entry, salt=salt, inputs=inputs, link=link or link_of(self.decision, step.now_ms))
 
     def _has_strange_words(self) -> bool:
         catalog = self.bundle.catalog

@@ -20,7 +20,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sluis.checkpoint import WITNESS_TYPES, parse_vkeys
 from sluis.errors import InvalidInput
+from sluis.note import VKey
 from sluis.settings import FileSettings, SettingsConfigDict
 
 
@@ -76,6 +78,7 @@ class BrokerSettings(FileSettings):
     origin: str
     policies: Path | None = None
     checkpoint_seconds: float = Field(default=1.0, gt=0, le=10)  # auditors wait for the next one
+    retention_seconds: float = Field(default=60.0, gt=0, le=3600)
     witnesses: list[WitnessSettings] = Field(default_factory=list)
     grace_seconds: float = 10.0
     wire_tap: Path | None = None
@@ -85,3 +88,7 @@ class BrokerSettings(FileSettings):
         """How officers reach the console, without a slash at the end."""
         scheme = "https" if self.console_certificate else "http"
         return self.console_url or f"{scheme}://{self.console_listen}"
+
+    def witness_vkeys(self) -> list[VKey]:
+        """The keys of all witnesses. Raises InvalidInput `malformed-config`."""
+        return [vkey for item in self.witnesses for vkey in parse_vkeys(item.vkeys, WITNESS_TYPES)]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The broker's own promises: receipts for log entries, what it withheld, and that a copy is to be destroyed."""
+"""The broker's own promises: receipts, what it withheld, digests of deposits, and that a copy is to be destroyed."""
 
 from collections.abc import Sequence
 
+from sluis.deposit_digest import DigestHeader
 from sluis.envelope import Envelope
 from sluis.followup import FollowUp, SignedFollowUp
 from sluis.merkle import Hash
@@ -36,3 +37,7 @@ class ReceiptSigner:
     def follow_up(self, statement: FollowUp) -> SignedFollowUp:
         """Sign the broker's own follow-up, `destroy`."""
         return SignedFollowUp.sign(self._key, statement)
+
+    def sign_digest(self, header: DigestHeader) -> bytes:
+        """State that a digest is of what lies deposited."""
+        return self._key.sign(header.encode())

@@ -14,7 +14,9 @@ from typing import TypeVar
 
 from broker.storage.finding_port import FindingRow
 from broker.storage.follow_up_port import Duty, FollowUpDelivery, FollowUpRow, Origin
-from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, Period, StoredSignal, Transaction
+from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, StoredSignal, Transaction
+from broker.storage.register_port import Period
+from broker.storage.retention_port import FOLLOWS, Link
 from sluis.canonical import canonical_json
 from sluis.errors import Unavailable
 from sluis.merkle import Hash, leaf_hash
@@ -168,10 +170,12 @@ class Step:
         self._counted[counter] = self.counted(counter) + subjects
         self.tx.count(counter, subjects)
 
-    def log(self, entry: Mapping[str, object], *, salt: bytes = b"", inputs: bytes = b"") -> Logged:
+    def log(
+        self, entry: Mapping[str, object], *, salt: bytes = b"", inputs: bytes = b"", link: Link = FOLLOWS
+    ) -> Logged:
         """Append an entry; `time` and a nonce are filled in.
 
-        A salt, and what was decided on, go beside the log, where they can be destroyed.
+        A salt, and what was decided on, go beside the log, where they are destroyed when the link ends.
 
         Without the nonce an entry of few unknowns (a count, a minute) could be guessed from its leaf hash, which
         every participant may have.
@@ -180,7 +184,7 @@ class Step:
         data = canonical_json({**entry, "v": 1, "time": self._time, "nonce": secrets.token_hex(16)})
         index = self.tx.append(data, self.now_ms)
         if salt:
-            self.tx.add_salt(index, salt, inputs)
+            self.tx.add_salt(index, salt, inputs, link)
         return Logged(index=index, entry=data, leaf=leaf_hash(data))
 
     def finding(self, organisation: str, finding_id: str) -> FindingRow | None:

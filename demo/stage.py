@@ -12,10 +12,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, Protocol
 
 from broker.administration import Operator
 from broker.keys import BrokerKeys
@@ -40,6 +41,39 @@ WITNESS = "witness.example/demo"
 START_SECONDS = 30.0
 
 
+class Running(Protocol):
+    """What is asked of a process that was started; a Popen has it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, once it is known that it has ended."""
+
+    def poll(self) -> int | None:
+        """Its exit code, if it has ended."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its exit code. Raises subprocess.TimeoutExpired."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+
+def spawn(command: list[str], log: IO[bytes], environment: Mapping[str, str]) -> Running:
+    """Start a process by its command line."""
+    return subprocess.Popen(  # our own command line
+        command,
+        stdout=log,
+        stderr=log,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        env=environment,
+    )
+
+
 @dataclass(slots=True)
 class Service:
     """A process of the stage."""
@@ -48,7 +82,8 @@ class Service:
     command: list[str]
     folder: Path
     address: str
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Running | None = None
+    launch: Callable[[list[str], IO[bytes], Mapping[str, str]], Running] = spawn
 
     @property
     def log(self) -> Path:
@@ -59,14 +94,7 @@ class Service:
         """Start it, and wait until it listens. Raises Unavailable with the end of its log."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # our own command line
-                self.command,
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                env=_environment(),
-            )
+            self.process = self.launch(self.command, log, _environment())
         deadline = time.monotonic() + START_SECONDS
         while not _listens(self.address):
             if self.process.poll() is not None or time.monotonic() > deadline:

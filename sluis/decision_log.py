@@ -29,6 +29,9 @@ EVALUATIONS = "adl.access_evaluations"
 OPERATIONS = {
     "signal.push": "push",
     "match.question": "question",
+    "watch.load": "watch",
+    "watch.hit": "watch",
+    "match.digest": "question",
     "signal.release": "release",
     "register.load": "register",
     "followup.ask": "ask",

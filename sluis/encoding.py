@@ -7,9 +7,13 @@ Joining with a separator would let ("a|b", "c") and ("a", "b|c") collide; a leng
 A `Reader` accepts only what `lp` writes, and everything of it.
 """
 
+import struct
+
 from sluis.errors import InvalidInput
 
 MAX_PART = 1 << 20
+
+_LENGTH = struct.Struct(">I").pack
 
 
 def u32(number: int) -> bytes:
@@ -24,12 +28,11 @@ def u64(number: int) -> bytes:
 
 def lp(*parts: bytes | str) -> bytes:
     """Join parts, each behind its length; text is UTF-8."""
-    out = bytearray()
+    out: list[bytes] = []
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
-        out += len(data).to_bytes(4, "big")
-        out += data
-    return bytes(out)
+        out += (_LENGTH(len(data)), data)
+    return b"".join(out)
 
 
 class Reader:

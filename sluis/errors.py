@@ -83,6 +83,8 @@ CODES: dict[str, CodeText] = {
     "column-missing": CodeText(*_INVALID, "a required column or value is missing", "een verplichte kolom of waarde ontbreekt"),
     "identifier-format": CodeText(*_INVALID, "the identifier has the wrong form", "het nummer heeft niet de juiste vorm"),
     "identifier-check": CodeText(*_INVALID, "the identifier fails its check digit", "het nummer voldoet niet aan de controleproef"),
+    "person-name": CodeText(*_INVALID, "a name needs a letter, and at most 100 characters", "een naam heeft een letter nodig, en hoogstens 100 tekens"),
+    "person-birth-date": CodeText(*_INVALID, "a date of birth must be YYYY-MM-DD, with 00 for what is unknown", "een geboortedatum moet JJJJ-MM-DD zijn, met 00 voor wat onbekend is"),
     "date-format": CodeText(*_INVALID, "a date must be YYYY-MM-DD", "een datum moet JJJJ-MM-DD zijn"),
     "date-order": CodeText(*_INVALID, "the dates are in the wrong order", "de datums staan in de verkeerde volgorde"),
     "date-future": CodeText(*_INVALID, "the date lies in the future", "de datum ligt in de toekomst"),
@@ -104,6 +106,7 @@ CODES: dict[str, CodeText] = {
     "message-too-large": CodeText(*_SPENT, "the message is over the size limit", "het bericht is te groot"),
     "unknown-agreement": CodeText(*_INVALID, "the agreement is not in the rules", "de afspraak staat niet in de regels"),
     "unknown-epoch": CodeText(*_INVALID, "the epoch is not live", "het tijdvak is niet geldig"),
+    "unknown-digest": CodeText(*_INVALID, "this caller was given no such digest of this domain", "deze vrager kreeg geen dergelijk overzicht van dit domein"),
     "signal-expired": CodeText(*_INVALID, "the signal is past its expiry", "het signaal is verlopen"),
     "clock-skew": CodeText(*_INVALID, "the time in the signal lies too far from now", "de tijd in het signaal ligt te ver van nu"),
     # follow-ups
@@ -133,6 +136,8 @@ CODES: dict[str, CodeText] = {
     "log-inconsistent": CodeText(*_UNAUTHENTIC, "the log contradicts itself", "het logboek spreekt zichzelf tegen"),
     "checkpoint-wrong": CodeText(*_UNAUTHENTIC, "the checkpoint does not hold", "het ijkpunt klopt niet"),
     "evidence-wrong": CodeText(*_UNAUTHENTIC, "a file of the evidence is missing, too many, or not what it should be", "een bestand van het bewijs ontbreekt, is te veel of klopt niet"),
+    "digest-wrong": CodeText(*_UNAUTHENTIC, "the digest of deposits does not hold", "het overzicht van klaarliggende signalen klopt niet"),
+    "digest-stale": CodeText(*_UNAUTHENTIC, "the digest of deposits is older than one seen before", "het overzicht van klaarliggende signalen is ouder dan een eerder gezien"),
     "not-witnessed": CodeText(*_UNAUTHENTIC, "too few trusted witnesses cosigned the checkpoint", "te weinig vertrouwde getuigen tekenden het ijkpunt mee"),
     # permission
     "party-unknown": CodeText(*_FORBIDDEN, "this OIN is not registered here", "dit OIN is hier niet bekend"),
@@ -156,6 +161,7 @@ CODES: dict[str, CodeText] = {
     "already-signed": CodeText(*_CONFLICT, "this officer signed already; another officer is due", "deze functionaris heeft al getekend; een andere functionaris is nodig"),
     "approvals-missing": CodeText(*_STATE, "the change lacks the signature of an officer", "de wijziging mist de handtekening van een functionaris"),
     "clock-behind-log": CodeText(*_BUSY, "the broker's clock is behind its own log", "de klok van de broker loopt achter op het logboek"),
+    "clock-leapt": CodeText(*_STATE, "the broker's clock leapt ahead; nothing is destroyed until an operator confirms it", "de klok van de broker sprong vooruit; er wordt niets vernietigd tot een beheerder haar bevestigt"),
     "storage-unavailable": CodeText(*_BUSY, "the database does not answer; nothing was done", "de database antwoordt niet; er is niets gedaan"),
     "peer-unavailable": CodeText(*_BUSY, "the other side does not answer", "de andere kant antwoordt niet"),
     "overloaded": CodeText(*_BUSY, "too much work is waiting; try again later", "er wacht te veel werk; probeer het later"),

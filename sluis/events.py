@@ -37,6 +37,8 @@ CATALOGUE: dict[str, frozenset[str]] = {
     "storage.recovered": frozenset(),
     "adl.record": frozenset({"record"}),  # words of the rules only: sluis/decision_log.py
     "console.sign-in-failed": frozenset({"kind"}),
+    "retention.swept": frozenset({"signals", "links", "registers", "moved", "held"}),
+    "retention.failed": frozenset({"code", "reason"}),
     "projection.failed": frozenset({"code", "reason"}),
     "projection.entry-lost": frozenset({"log_index"}),
     "projection.entry-unreadable": frozenset({"log_index"}),

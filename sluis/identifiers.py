@@ -4,6 +4,7 @@
     kvk 8 digits        rsin 9 digits, 11-proof       lhn  9 digits (11-proof) L 2 digits
     vestiging 12        bsn  9 digits, 11-proof       btw  NL 9 digits B 2 digits, 11-proof or mod 97
     vnr 10              bag 16 digits, object type    oin 20 digits        postcode 1234AB
+    persoon             a key derived from name and date of birth (sluis/persons)
 
 A value is kept as text (leading zeros count) in one normal form, so equal subjects give equal
 pseudonyms. An RSIN and a BSN share one number space: the type is part of the identifier.
@@ -34,6 +35,7 @@ class IdentifierType(StrEnum):
     VNR = "vnr"
     OIN = "oin"
     POSTCODE = "postcode"
+    PERSOON = "persoon"
 
 
 _FORMS: Final = MappingProxyType(
@@ -50,6 +52,10 @@ _FORMS: Final = MappingProxyType(
         IdentifierType.POSTCODE: (
             re.compile(r"[1-9][0-9]{3}(?!SA|SD|SS)[A-Z]{2}"),
             "4 digits and 2 letters are due",
+        ),
+        IdentifierType.PERSOON: (
+            re.compile(r"[EPSGD]:[A-Za-z-]{1,190}:[0-9x]{8}"),
+            "a key of sluis/persons is due",
         ),
     }
 )

@@ -25,6 +25,7 @@ from sluis.signing import SigningKey, VerifyKey
 
 LABEL = "sluis/v1/register"
 MAX_ENTRIES = 10_000_000
+WATCH = "watch."
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -139,3 +140,13 @@ def _check_date(text: str) -> None:
     except ValueError:
         pass
     raise InvalidInput("date-format")
+
+
+def watch_list_name(kind: str, purpose: str) -> str:
+    """The register name of a watch list: the owner's own subjects, about whom it wants to hear."""
+    return f"{WATCH}{kind}.{purpose}"
+
+
+def is_watch_list(register_name: str) -> bool:
+    """Whether a register name is that of a watch list."""
+    return register_name.startswith(WATCH)

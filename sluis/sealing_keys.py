@@ -15,6 +15,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Self
 
 from cryptography.exceptions import InvalidTag
@@ -45,6 +46,7 @@ class Suite(StrEnum):
         return _hpke_suite(self)[1] + CONTENT_KEY_SIZE + _TAG_SIZE
 
 
+@cache
 def _hpke_suite(suite: Suite) -> tuple[hpke.Suite, int]:
     kem = hpke.KEM.MLKEM768_X25519 if suite is Suite.XWING else hpke.KEM.X25519
     return hpke.Suite(kem, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM), kem.enc_length()

@@ -94,12 +94,12 @@ def _field_to_wire(item: KeptField | WithheldLeaf) -> pb.SealedField:
     if isinstance(item, WithheldLeaf):
         return pb.SealedField(withheld_leaf=item.leaf)
     return pb.SealedField(
-        kept=pb.KeptField(
-            name=item.name,
-            category=item.category,
-            commitment=item.commitment,
-            ciphertext=item.ciphertext,
-        )
+        kept={
+            "name": item.name,
+            "category": item.category,
+            "commitment": item.commitment,
+            "ciphertext": item.ciphertext,
+        }
     )
 
 

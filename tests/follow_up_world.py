@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from broker.app import Broker
-from sluis.client.sender import new_uuid7
 from sluis.envelope import Envelope
 from sluis.followup import Act, FollowUp, SignedFollowUp
+from sluis.header import new_uuid7
 from sluis.signing import SigningKey
 from sluis.v1 import followup_pb2
 from sluis.wire import envelope_to_wire, follow_up_to_wire

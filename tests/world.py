@@ -27,12 +27,17 @@ from broker.app import Broker, make_broker
 from broker.storage.open import open_store
 from broker.storage.port import DeliveryView, Store
 from sluis.canonical import parse_canonical
-from sluis.client.sender import new_uuid7
 from sluis.envelope import Envelope, Field, Suite, seal
 from sluis.errors import SluisError
-from sluis.header import Delivery, Header
+from sluis.header import Delivery, Header, new_uuid7
 from sluis.policy.bundle import Bundle, default_directory, load_bundle
-from sluis.register_snapshot import SnapshotEntry, SnapshotHeader, entries_digest, sign_snapshot
+from sluis.register_snapshot import (
+    SnapshotEntry,
+    SnapshotHeader,
+    entries_digest,
+    sign_snapshot,
+    watch_list_name,
+)
 from sluis.rpc.status import from_rpc_error
 from sluis.signing import SigningKey
 from sluis.v1 import exchange_pb2, register_pb2
@@ -203,8 +208,27 @@ class World(FollowUpWorld):
             owner, self.load_parts(owner, entries, recipient=(recipient or owner).oin, batch=4096, **changes)
         )
 
+    async def watch(
+        self,
+        *subjects: bytes,
+        by: Actor | None = None,
+        valid_until: str = "2026-09-01",
+        kind: str = KIND,
+        purpose: str = PURPOSE,
+        **changes: Any,
+    ) -> register_pb2.LoadResponse:
+        """Leave a watch list, as the certification body unless `by` another."""
+        watcher = by or self.cast.body
+        entries = [
+            SnapshotEntry(pseudonym=subject, valid_from="2026-01-01", valid_until=valid_until)
+            for subject in subjects
+        ]
+        values = {"register_name": watch_list_name(kind, purpose), **changes}
+        parts = self.load_parts(watcher, entries, kind=kind, purpose=purpose, **values)
+        return await self.load(watcher, parts, watch=True)
+
     async def load(
-        self, owner: Actor, parts: Iterable[register_pb2.LoadRequest]
+        self, owner: Actor, parts: Iterable[register_pb2.LoadRequest], *, watch: bool = False
     ) -> register_pb2.LoadResponse:
         """Send the parts of a load."""
 
@@ -212,7 +236,7 @@ class World(FollowUpWorld):
             for part in parts:
                 yield part
 
-        return await self.broker.registers.load(owner.caller, stream())
+        return await self.broker.registers.load(owner.caller, stream(), watch=watch)
 
     def load_parts(
         self,

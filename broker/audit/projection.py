@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeAlias
@@ -18,10 +18,12 @@ from typing import Any, TypeAlias
 import structlog
 
 from broker.policy.active import stored_bundle
+from broker.storage.asked_port import AskedCount, AskedKey, AskedMode
 from broker.storage.port import LogRow, Store
 from broker.storage.projected import (
     ACKNOWLEDGE,
     DENIED,
+    ENDS,
     FOLLOW_UP,
     PARTLY,
     RELEASED,
@@ -115,14 +117,19 @@ def project(
         counter.add(row)
     for at, row in moved.items():
         counter.move(earlier[at], row, start)
+    asked: dict[AskedKey, AskedCount] = {}
+    for _, entry in parsed:
+        if (question := _asked(entry)) is not None:
+            asked[question[0]] = asked.get(question[0], AskedCount()).plus(question[1])
     return Batch(
         start=start,
         end=end,
         rows=list(taken.values()),
         acknowledged={at: row.shape for at, row in moved.items()},
         shapes=counter.shapes,
-        counts=dict(counter.counts),
+        counts=counter.by_bucket(),
         days=counter.days,
+        asked=asked,
     )
 
 
@@ -134,7 +141,7 @@ def _read(row: LogRow) -> Mapping[str, Any] | None:
     except (ValueError, TypeError, KeyError):
         log.error("projection.entry-unreadable", log_index=row.log_index)
         return None
-    tells = operation == ACKNOWLEDGE or (operation.startswith(FOLLOW_UP) and "previous" in entry)
+    tells = operation in (ACKNOWLEDGE, *ENDS) or (operation.startswith(FOLLOW_UP) and "previous" in entry)
     return entry if tells or "decision" in entry else None
 
 
@@ -172,7 +179,7 @@ def _result(entry: Mapping[str, Any]) -> str:
 
 
 def _told(signal: Shape, entry: Mapping[str, Any]) -> Shape:
-    """A confirmation or follow-up is between the parties of its signal; it decided nothing."""
+    """A confirmation, follow-up or end is between the parties of its signal; it decided nothing."""
     shape = replace(
         signal,
         operation=entry["operation"],
@@ -182,6 +189,26 @@ def _told(signal: Shape, entry: Mapping[str, Any]) -> Shape:
         categories=(),
     )
     return _known(shape)
+
+
+def _asked(entry: Mapping[str, Any]) -> tuple[AskedKey, AskedCount] | None:
+    """What an answered question, or a digest that was given, adds to the counts of its day."""
+    if entry.get("outcome") not in ("answered", "given"):
+        return None
+    mode = AskedMode.CLAIM if "digest" in entry else AskedMode.PLAIN
+    if entry["operation"] == "match.digest":
+        mode = AskedMode.DIGEST
+    elif entry["operation"] != "match.question":
+        return None
+    key = AskedKey(
+        day=day_of(round(datetime.fromisoformat(entry["time"]).timestamp() * 1000)),
+        participant=entry["recipient"],
+        agreement=entry["agreement"],
+        kind=entry["kind"],
+        mode=mode,
+    )
+    asked = entry.get("signals" if mode is AskedMode.DIGEST else "asked", 0)
+    return key, AskedCount(questions=1, asked=int(asked), hits=int(entry.get("hits", 0)))
 
 
 def _row(index: int, entry: Mapping[str, Any], shape: Shape) -> ExchangeRow:
@@ -200,24 +227,29 @@ class _Counts:
 
     def __init__(self) -> None:
         self.shapes: dict[int, tuple[int, Shape]] = {}
-        self.counts: Counter[tuple[int, int]] = Counter()
+        self._counts: Counter[tuple[date, int]] = Counter()
         self.days: dict[int, int] = {}
 
     def add(self, row: ExchangeRow) -> None:
         """Count a new row."""
         self.shapes.setdefault(row.shape.shape_id, (row.log_index, row.shape))
-        self.days.setdefault(day_bucket(day_of(row.time_ms)), row.log_index)
+        day = day_of(row.time_ms)
+        self.days.setdefault(day_bucket(day), row.log_index)
         if row.shape.decided:
-            self._count(row, 1)
+            self._counts[day, row.shape.shape_id] += 1
 
     def move(self, before: ExchangeRow, after: ExchangeRow, since: int) -> None:
         """Count an earlier row under another shape, on the day on which it was logged."""
         self.shapes.setdefault(after.shape.shape_id, (since, after.shape))
         if before.shape != after.shape:
-            self._count(before, -1)
-            self._count(after, 1)
+            day = day_of(after.time_ms)
+            self._counts[day, before.shape.shape_id] -= 1
+            self._counts[day, after.shape.shape_id] += 1
 
-    def _count(self, row: ExchangeRow, by: int) -> None:
-        day = day_of(row.time_ms)
-        for bucket in (day_bucket(day), month_bucket(day)):
-            self.counts[bucket, row.shape.shape_id] += by
+    def by_bucket(self) -> dict[tuple[int, int], int]:
+        """What was counted, for days and for months."""
+        found: Counter[tuple[int, int]] = Counter()
+        for (day, shape_id), entries in self._counts.items():
+            for bucket in (day_bucket(day), month_bucket(day)):
+                found[bucket, shape_id] += entries
+        return dict(found)

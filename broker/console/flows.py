@@ -97,7 +97,7 @@ def anomaly_link(found: Anomaly) -> str:
     if found.log_index is not None:
         return f"/uitwisseling/{found.log_index}"
     flow, day = found.flow, found.day.isoformat()
-    operation = "match.question" if found.kind == "look-ups" else "signal.push"
+    operation = "match.question" if found.kind.startswith("look-ups") else "signal.push"
     result = "denied" if found.kind == "refusals" else ""
     return exchanges_link(
         sender=flow.sender,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What the words of an exchange are called for people: parties by name, the rest by the catalogue or the texts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 
 from broker.console.pages import Context, moment_of
@@ -30,6 +30,12 @@ class Labels:
             "policy": self._policy,
         }
 
+    def expect(self, oins: Collection[str]) -> None:
+        """Look up the names of participants of which the page tells, all at once."""
+        wanted = set(oins) - self._parties.keys() - {UNKNOWN}
+        names = self._context.reader.names(wanted) if wanted else {}
+        self._parties |= {oin: names.get(oin) or self._context.t("frame.unknown_party") for oin in wanted}
+
     def of(self, facet: str, word: str) -> str:
         """The label of a value under a facet."""
         if word == UNKNOWN:
@@ -43,9 +49,7 @@ class Labels:
         """A participant by name."""
         if oin == UNKNOWN:
             return self._context.t("label.unknown")
-        if oin not in self._parties:
-            row = self._context.reader.party(oin)
-            self._parties[oin] = row.name if row else self._context.t("frame.unknown_party")
+        self.expect([] if oin in self._parties else [oin])
         return self._parties[oin]
 
     @cached_property

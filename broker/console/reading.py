@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ from broker.console.reading_follow_ups import FollowUpReader
 from broker.console.reading_policy import PolicyReader
 from broker.console.reading_record import Record
 from broker.console.reading_register import Register
+from broker.console.reading_retention import RetentionReader
 from broker.console.saved_views import SavedViews
 from broker.record import UNKNOWN
 from broker.step import Needs, Step
@@ -111,6 +112,11 @@ class Reader:
         return Exchanges(self._store, self.sight)
 
     @property
+    def retention(self) -> RetentionReader:
+        """Until when data are kept, and what was destroyed. Raises NotPermitted `not-your-role` for an operator."""
+        return RetentionReader(self._store, self.sight)
+
+    @property
     def follow_ups(self) -> FollowUpReader:
         """What is owed about signals, and what recipients told back, in her sight."""
         return FollowUpReader(self._store, self.sight)
@@ -165,6 +171,10 @@ class Reader:
     def party(self, oin: str) -> PartyRow | None:
         """A participant; its name is no secret among participants."""
         return self._store.party(oin)
+
+    def names(self, oins: Collection[str]) -> Mapping[str, str]:
+        """The names of participants."""
+        return {oin: row.name for oin, row in self._store.parties(oins).items()}
 
     @property
     def oversight(self) -> Oversight:

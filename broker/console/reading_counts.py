@@ -2,16 +2,17 @@
 """What is counted of the exchanges that an officer may see, from the index of exchanges."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from broker.oversight.anomalies import WEEKS, Flow, Question, Stated, is_out_of_hours
+from broker.oversight.anomalies import WEEKS, Anomaly, Flow, Stated, is_out_of_hours
+from broker.oversight.fishing import HISTORY, fishing
 from broker.storage.port import Store
-from broker.storage.projected import ZONE, Cell, Column, Days, Filter, Results, Sight, day_of
+from broker.storage.projected import ZONE, Cell, Column, Days, Filter, Results, Sight
 
-PUSH, QUESTION = "signal.push", "match.question"
+PUSH = "signal.push"
 PUSHES = Filter({"operation": [PUSH]})
 NEWEST = 200
 _STATED = ("officer", "sender")  # how the source of a fact that somebody states begins
@@ -19,10 +20,9 @@ _STATED = ("officer", "sender")  # how the source of a fact that somebody states
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """Statements and look-ups among the newest rows, and whether those reach back over all the days."""
+    """Statements among the newest rows, and whether those reach back over all the days."""
 
     statements: Sequence[Stated]
-    questions: Sequence[Question]
     complete: bool
 
 
@@ -59,6 +59,10 @@ class Counts:
         """How many entries of the log the index has still to take in."""
         return max(0, self._store.head().tree.size - self._index.position())
 
+    def position(self) -> int:
+        """How many entries of the log the index has taken up."""
+        return self._index.position()
+
     def since(self) -> date | None:
         """The day of the log's first entry."""
         row = self._store.log_row(0)
@@ -67,28 +71,21 @@ class Counts:
         return datetime.fromisoformat(json.loads(row.entry)["time"]).astimezone(ZONE).date()
 
     def sample(self, days: Days) -> Sample:
-        """Look into the newest signals that came in out of hours, and into the newest look-ups."""
+        """Look into the newest signals that came in out of hours."""
         pushes = self._index.exchanges(self._sight, PUSHES, days, None, NEWEST)
-        asks = self._index.exchanges(self._sight, Filter({"operation": [QUESTION]}), days, None, NEWEST)
-        statements, questions = [], []
+        statements = []
         for row in pushes:
             at = datetime.fromtimestamp(row.time_ms / 1000, ZONE)
             if is_out_of_hours(at) and self._rests_on_a_statement(row.log_index):
                 flow = Flow(row.shape.sender, row.shape.recipient, row.shape.kind)
                 statements.append(Stated(flow=flow, at=at, log_index=row.log_index))
-        for row in asks:
-            content = self._content(row.log_index)
-            questions.append(
-                Question(
-                    flow=Flow(row.shape.sender, row.shape.recipient, row.shape.kind),
-                    day=day_of(row.time_ms),
-                    asked=int(content.get("asked", 0)),
-                    hits=int(content.get("hits", 0)),
-                )
-            )
-        return Sample(
-            statements=statements, questions=questions, complete=max(len(pushes), len(asks)) < NEWEST
-        )
+        return Sample(statements=statements, complete=len(pushes) < NEWEST)
+
+    def look_ups(self, days: Collection[date]) -> list[Anomaly]:
+        """Questions on these days that look like trying out numbers."""
+        participant = self._sight.organisation
+        asked = self._store.asked.days(participant, min(days) - HISTORY, max(days))
+        return fishing(asked, days, self._store.asked.registered(participant))
 
     def _rests_on_a_statement(self, log_index: int) -> bool:
         facts = self._content(log_index).get("facts", [])

@@ -14,7 +14,7 @@ from typing import Any
 from broker.audit.evidence import collect_evidence, covering_checkpoint
 from broker.policy.active import stored_bundle
 from broker.storage.port import Store
-from broker.storage.projected import Column, Days, ExchangeRow, Facets, Filter, Sight
+from broker.storage.projected import Days, ExchangeRow, Filter, Sight, Survey
 from sluis.checkpoint import Checkpoint
 from sluis.errors import NotFound
 from sluis.evidence import Evidence
@@ -71,13 +71,9 @@ class Exchanges:
         self._store = store
         self._sight = sight
 
-    def facets(self, chosen: Filter, days: Days) -> Facets:
-        """Counts by facet, each under the choice in the others."""
-        return self._store.exchange_index.facets(self._sight, chosen, days)
-
-    def columns(self, chosen: Filter, days: Days) -> Sequence[Column]:
-        """Results over time."""
-        return self._store.exchange_index.days(self._sight, days, chosen)
+    def survey(self, chosen: Filter, days: Days, before: int | None, limit: int) -> Survey:
+        """The newest rows, the counts by facet and the results over time, as of one moment."""
+        return self._store.exchange_index.survey(self._sight, chosen, days, before, limit)
 
     def rows(self, chosen: Filter, days: Days, before: int | None, limit: int) -> Iterator[ExchangeRow]:
         """Up to `limit` rows, newest first, in portions of the index."""

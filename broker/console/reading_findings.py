@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What an officer may read of findings and of exchanges as a whole: hers, or those of all for the authority."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from broker.console.people import Officer, Role
@@ -39,6 +39,10 @@ class Oversight:
         if row is None:
             raise NotFound("not-found")
         return finding_of(row)
+
+    def about(self, subjects: Collection[str]) -> Mapping[str, str]:
+        """The ids of her findings by what they are about."""
+        return self._store.findings.about(self._scope, subjects)
 
     def counts(self) -> Mapping[str, int]:
         """How many findings are in each state."""

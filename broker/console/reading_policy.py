@@ -41,10 +41,10 @@ class Version:
         """Wider, narrower, both or same."""
         return str(self.entry.get("verdict", ""))
 
-    def signers(self, act: str) -> list[str]:
-        """Who signed to do this, with function."""
+    def signers(self, act: str) -> list[tuple[str, str]]:
+        """Who signed to do this, with the function."""
         return [
-            f"{item['officer']} ({item['function']})"
+            (item["officer"], item["function"])
             for item in self.entry.get("statements", ())
             if item["act"] == act
         ]

@@ -2,19 +2,21 @@
 """Choices that an officer keeps under a name of her own; nobody else sees them.
 
 What is kept is the query of an address that the page of exchanges itself would make: each word has its filter's form.
-A choice without days goes along with the calendar.
+A choice without days goes along with the calendar. A choice may be a watch: then Vandaag says what is new in it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from re import Pattern
 from urllib.parse import urlencode
 
 from broker.console.people import Officer
 from broker.storage.console_port import ConsoleStore, ConsoleView
-from sluis.errors import InvalidInput
+from sluis.errors import InvalidInput, NotFound
 from sluis.identifiers import find_hidden_identifiers
 
 MAX_VIEWS = 50
+MAX_WATCHES = 10  # each is a question to the index when Vandaag opens
 MAX_NAME = 60
 
 
@@ -40,8 +42,8 @@ class SavedViews:
         for key, value in chosen.items():
             if not forms[key].fullmatch(value):
                 raise InvalidInput("malformed-request", where=key)
-        kept = {row.name for row in self.all()} | {name}
-        if len(kept) > MAX_VIEWS:
+        kept = {row.name: row for row in self.all()}
+        if len(kept.keys() | {name}) > MAX_VIEWS:
             raise InvalidInput("malformed-request", f"at most {MAX_VIEWS} views are kept", where="name")
         query = urlencode(chosen)
         self._store.put_view(
@@ -50,9 +52,25 @@ class SavedViews:
                 reference=self._officer.reference,
                 name=name,
                 query=query,
+                watched_from=kept[name].watched_from if name in kept else None,
             )
         )
         return query
+
+    def watch(self, name: str, watched_from: int | None) -> ConsoleView:
+        """Let what stands in the log from an entry on be new to her; with None, watch no longer.
+
+        Raises NotFound for a name that she has not, InvalidInput `malformed-request` for too many watches.
+        """
+        rows = {row.name: row for row in self.all()}
+        if name not in rows:
+            raise NotFound("not-found")
+        watched = {row.name for row in rows.values() if row.watched_from is not None}
+        if watched_from is not None and len(watched | {name}) > MAX_WATCHES:
+            raise InvalidInput("malformed-request", f"at most {MAX_WATCHES} views are watched", where="name")
+        row = replace(rows[name], watched_from=watched_from)
+        self._store.put_view(row)
+        return row
 
     def drop(self, name: str) -> None:
         """Forget a view, if it is there."""

@@ -85,7 +85,7 @@ def headline(entry: Mapping[str, Any], language: Language) -> str:
     key = f"story.{entry['operation']}.{entry.get('outcome', '')}"
     if not has_text(key):
         return text_of(language, "story.other", operation=entry["operation"])
-    counts = {name: entry.get(name, 0) for name in ("asked", "hits", "holders")}
+    counts = {name: entry.get(name, 0) for name in ("asked", "hits", "entries", "holders", "signals")}
     return text_of(language, key, **counts)
 
 
@@ -112,6 +112,11 @@ def result_of(entry: Mapping[str, Any]) -> str:
 def story_of(entry: Mapping[str, Any], bundle: Bundle, language: Language) -> Story:
     """Put a decided entry into words. Raises InvalidInput for an entry that holds no decision."""
     return _Words(bundle, language).story(entry)
+
+
+def duties_of(duties: Mapping[str, str], bundle: Bundle, language: Language) -> list[str]:
+    """The recipient's duties, each a sentence."""
+    return _Words(bundle, language).duties(duties)
 
 
 class _Words:
@@ -143,7 +148,7 @@ class _Words:
                 *(self._fact(item["name"], item["state"], item["source"]) for item in entry["facts"]),
                 *(self._counter(name, most) for name, most in sorted(entry.get("counters", {}).items())),
             ],
-            duties=list(self._duties(entry["obligations"])),
+            duties=list(self.duties(entry["obligations"])),
             policy=entry["policy"],
         )
 
@@ -201,7 +206,7 @@ class _Words:
             source=self._t("story.source.counter", name=name),
         )
 
-    def _duties(self, duties: Mapping[str, str]) -> list[str]:
+    def duties(self, duties: Mapping[str, str]) -> list[str]:
         """The recipient's duties, each a sentence."""
         said = []
         for name in ("retention", "retention_after_loss", "feedback_within"):
@@ -218,15 +223,20 @@ class _Words:
         return said
 
     def _period(self, period: str) -> str:
-        if self._is_dutch:
-            return dutch.period(period)
-        match = _PERIOD.fullmatch(period)
-        if match is None:
-            return period
-        return f"{match[1]} {_UNITS[match[2]][match[1] != '1']}"
+        return period_words(self._language, period)
 
     def _t(self, key: str, **names: object) -> str:
         return text_of(self._language, key, **names)
+
+
+def period_words(language: Language, period: str) -> str:
+    """A period such as `P6M` in words."""
+    match = _PERIOD.fullmatch(period)
+    if match is None:
+        return period
+    if language is Language.DUTCH:
+        return dutch.period(period)
+    return f"{match[1]} {_UNITS[match[2]][match[1] != '1']}"
 
 
 def _article(citation: str, basis: LegalBasis | None) -> Article:

@@ -37,7 +37,7 @@ def write_inputs(request: Request) -> bytes:
             "kind": request.kind,
             "purpose": request.purpose,
             "delivery": request.delivery,
-            "fields": [list(field) for field in request.fields],
+            "fields": request.fields,
             "claims": dict(request.claims),
             "facts": {
                 name: {

@@ -17,6 +17,7 @@ from broker.decide.model import Party, Request
 from broker.exchange import Desk, kept_fields
 from broker.followup.duties import owe_after_release, severity_of
 from broker.record import bind_signal
+from broker.retention.terms import replacement_term
 from broker.step import Logged, Step, new_salt
 from broker.storage.follow_up_port import KnownSignal
 from broker.storage.port import Delivery, StoredSignal
@@ -101,7 +102,7 @@ def put_in_place(step: Step, desk: Desk, replacement: Replacement, first: KnownS
         },
         salt=salt,
     )
-    _keep(step, desk, replacement, [index for index, _ in withheld], logged)
+    _keep(step, desk, replacement, [index for index, _ in withheld], logged, first)
     if header.delivery is DeliveryMode.MAILBOX:
         step.deliver(
             Delivery(log_index=logged.index, recipient=header.recipient, signal_id=header.signal_id.bytes)
@@ -119,8 +120,17 @@ def put_in_place(step: Step, desk: Desk, replacement: Replacement, first: KnownS
     return logged
 
 
-def _keep(step: Step, desk: Desk, replacement: Replacement, withheld: Sequence[int], logged: Logged) -> None:
+def _keep(
+    step: Step,
+    desk: Desk,
+    replacement: Replacement,
+    withheld: Sequence[int],
+    logged: Logged,
+    first: KnownSignal,
+) -> None:
     envelope, header = replacement.envelope, replacement.envelope.header
+    [before] = step.tx.retention.signals([first.signal_id])
+    term = replacement_term(before, header.expires_at_ms)
     fields = [WithheldField(index=index, reason=NOT_IN_FIRST, rule_id="") for index in withheld]
     step.keep(
         StoredSignal(
@@ -138,6 +148,10 @@ def _keep(step: Step, desk: Desk, replacement: Replacement, withheld: Sequence[i
             envelope=envelope_to_wire(withhold(envelope, withheld)).SerializeToString(),
             redaction=desk.signer.redaction(envelope, fields).SerializeToString(),
             severity=severity_of(header.claims),
+            retain_until_ms=term.until_ms,
+            term_until_ms=term.until_ms,
+            term=term.text,
+            after_loss=term.after_loss,
         )
     )
 

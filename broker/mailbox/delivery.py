@@ -118,11 +118,15 @@ class _Acknowledge:
     def settle(self, step: Step) -> exchange_pb2.AcknowledgeResponse:
         admit(step, self.recipient)
         answer = exchange_pb2.AcknowledgeResponse()
+        ended = self._ended(step)
         for log_index in self.log_indexes:
             row, done = step.delivery(log_index)
             if row is None or row.recipient != self.recipient.oin:
                 answer.unknown.append(log_index)
-            elif done:
+                continue
+            if row.signal_id in ended:
+                answer.ended.append(log_index)
+            if done:
                 answer.already += 1
             else:
                 logged = step.log(
@@ -137,3 +141,9 @@ class _Acknowledge:
                 step.acknowledge(log_index, logged.index)
                 answer.acknowledged += 1
         return answer
+
+    def _ended(self, step: Step) -> frozenset[bytes]:
+        """Signals past their end, destroyed here or not yet. That they were received is logged all the same."""
+        asked = {row.signal_id for index in self.log_indexes if (row := step.delivery(index)[0]) is not None}
+        found = step.tx.retention.signals(asked)
+        return frozenset(signal.signal_id for signal in found if signal.retain_until_ms <= step.now_ms)

@@ -6,8 +6,14 @@ A question is two disclosures, and both are decided (design: "a query is two flo
     2 each release: under the rules and facts of this moment, as if the signal were pushed now
 A release that is refused is logged, and answered as a miss: the asker does not learn that something lies there.
 The log holds counts and hits, never the list of pseudonyms.
+
+Misses are found beside the writer, in what was committed when the question came; only the others are read again,
+decided and released inside the transaction. So a long question does not hold up those who push.
+A question may be the claim of what the asker found in a digest (`digest.py`): what was found there for nothing is
+a miss like any other, and counted as one in the entry.
 """
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,14 +23,19 @@ from broker.decide.model import Decision, Request
 from broker.exchange import Desk, first_answer, kept_fields
 from broker.facts import Subject
 from broker.followup.duties import owe_after_release
+from broker.match.digest import Digests
 from broker.messages import decision_message
+from broker.retention.terms import signal_term
 from broker.ruling import Ruling, rule_on
 from broker.step import Logged, Needs, Step
-from broker.storage.port import Delivery, FirstAnswer, StoredSignal
-from sluis.encoding import lp
+from broker.storage.deposit_port import DepositDomain
+from broker.storage.port import Delivery, FirstAnswer, Store, StoredSignal
+from broker.storage.retention_port import Link
+from sluis.encoding import lp, u64
 from sluis.envelope import Envelope
 from sluis.errors import InvalidInput
 from sluis.policy.rules import Operation
+from sluis.policy.schema import period_days
 from sluis.rpc.caller import Caller
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import envelope_from_wire
@@ -35,25 +46,26 @@ PSEUDONYM_LENGTH = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A deposited signal with the decision to release it now."""
+    """A deposited signal that answers a pseudonym of the question."""
 
     position: int
     signal: StoredSignal
-    envelope: Envelope
-    ruling: Ruling
+    verdict: "Verdict"
 
 
 class Matching:
     """Answers questions of recipients about their own subjects."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, store: Store) -> None:
         self._desk = desk
+        self._store = store
+        self.digests = Digests(desk, store)
 
     async def ask(self, caller: Caller, request: exchange_pb2.MatchRequest) -> exchange_pb2.MatchAnswer:
         """Decide, log and answer one frame of a question.
 
         The hits of the answer hold positions and log indexes; the caller of this method adds the envelopes.
-        Raises InvalidInput for a malformed frame, and what admission raises.
+        Raises InvalidInput for a malformed frame or `unknown-digest`, and what admission raises.
         """
         asker = await self._desk.directory.admit(caller)
         data = request.pseudonyms
@@ -64,8 +76,21 @@ class Matching:
         positions: dict[bytes, int] = {}
         for at in range(0, len(data), PSEUDONYM_LENGTH):
             positions.setdefault(data[at : at + PSEUDONYM_LENGTH], at // PSEUDONYM_LENGTH)
-        question = _Question(self._desk, asker, request, positions)
+        if request.digest_index:
+            await asyncio.to_thread(self.digests.check_claim, asker, request)
+        present = await asyncio.to_thread(self._present, asker, request, positions)
+        question = _Question(self._desk, asker, request, positions, present)
         return await self._desk.committer.submit(question)
+
+    def _present(
+        self, asker: Admitted, request: exchange_pb2.MatchRequest, positions: dict[bytes, int]
+    ) -> frozenset[bytes]:
+        domain = DepositDomain(
+            recipient=asker.oin, agreement=request.agreement, kind=request.kind, epoch=request.epoch
+        )
+        now_ms = int(self._desk.clock().timestamp() * 1000)
+        # In order, so that the database walks its index in one direction.
+        return self._store.deposits.present(domain, sorted(positions), now_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +99,7 @@ class _Question:
     asker: Admitted
     message: exchange_pb2.MatchRequest
     positions: dict[bytes, int]
+    present: frozenset[bytes]
 
     def needs(self) -> Needs:
         message = self.message
@@ -90,14 +116,17 @@ class _Question:
 
         question = rule_on(step, self._question(step), self.desk.bundle)
         releases = self._releases(step) if question.permitted else []
-        hits = [release for release in releases if release.ruling.permitted]
+        hits = [release for release in releases if release.verdict.ruling.permitted]
+        asked, found = len(self.positions), len({hit.position for hit in hits})
+        claim = {"digest": self.message.digest_index, "missed": asked - found}
         logged = question.log(
             step,
             "match.question",
             {
                 "asked": len(self.message.pseudonyms) // PSEUDONYM_LENGTH,
-                "hits": len({hit.position for hit in hits}),
+                "hits": found,
                 "outcome": "answered" if question.permitted else "refused",
+                **(claim if self.message.digest_index else {}),
             },
         )
         return self._answer(step, question.decision, logged, releases)
@@ -119,57 +148,32 @@ class _Question:
     def _releases(self, step: Step) -> list[Release]:
         message = self.message
         found = step.tx.deposits(
-            self.asker.oin, message.agreement, message.kind, message.epoch, self.positions.keys(), step.now_ms
+            self.asker.oin, message.agreement, message.kind, message.epoch, self.present, step.now_ms
         )
         step.read_more(
             Needs(
                 parties=frozenset(signal.sender for signal in found),
                 registers=frozenset(
-                    key for signal in found for key in self.desk.prover.needs(_subject(signal))
+                    key for signal in found for key in self.desk.prover.needs(subject_of(signal))
                 ),
             )
         )
-        return [self._decide_release(step, signal) for signal in found]
-
-    def _decide_release(self, step: Step, signal: StoredSignal) -> Release:
-        envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(signal.envelope))
-        header = envelope.header
-        request = Request(
-            operation=Operation.RELEASE,
-            sender=self.desk.directory.party_of(step, header.sender),
-            recipient=self.desk.directory.party_of(step, header.recipient),
-            agreement=header.agreement,
-            kind=header.kind,
-            purpose=self.message.purpose,
-            delivery=header.delivery.value,
-            fields=kept_fields(envelope),
-            claims=header.claims,
-            facts=self.desk.prover.prove(step, _subject(signal)),
-            at=step.now,
-            strict=True,  # what was released to the deposit must still be releasable as a whole
-        )
-        return Release(
-            position=self.positions[signal.pseudonym],
-            signal=signal,
-            envelope=envelope,
-            ruling=rule_on(step, request, self.desk.bundle),
-        )
+        return [
+            Release(
+                position=self.positions[signal.pseudonym],
+                signal=signal,
+                verdict=decide_release(self.desk, step, signal, message.purpose),
+            )
+            for signal in found
+        ]
 
     def _answer(
         self, step: Step, decision: Decision, logged: Logged, releases: list[Release]
     ) -> exchange_pb2.MatchAnswer:
         hits = []
         for release in releases:
-            index = log_release(step, release)
-            if release.ruling.permitted:
-                step.deliver(
-                    Delivery(
-                        log_index=index,
-                        recipient=release.signal.recipient,
-                        signal_id=release.signal.signal_id,
-                    )
-                )
-                self._owe(step, index, release)
+            index = hand_over(self.desk, step, release.signal, release.verdict)
+            if release.verdict.ruling.permitted:
                 delivery = exchange_pb2.Delivery(log_index=index)
                 hits.append(exchange_pb2.MatchHit(position=release.position, delivery=delivery))
         answer = exchange_pb2.MatchAnswer(
@@ -191,26 +195,23 @@ class _Question:
         )
         return answer
 
-    def _owe(self, step: Step, index: int, release: Release) -> None:
-        signal = release.signal
-        owe_after_release(
-            step,
-            index,
-            sender=signal.sender,
-            recipient=signal.recipient,
-            signal_id=signal.signal_id,
-            severity=signal.severity,
-            obligations=release.ruling.decision.obligations,
-            bundle=self.desk.bundle,
-        )
-
     def _digest(self) -> bytes:
         message = self.message
         parts = (message.agreement, message.purpose, message.kind, message.epoch, message.pseudonyms)
-        return hashlib.sha256(lp("sluis/v1/match", *parts)).digest()
+        claim = (u64(message.digest_index),) if message.digest_index else ()
+        return hashlib.sha256(lp("sluis/v1/match", *parts, *claim)).digest()
 
 
-def _subject(signal: StoredSignal) -> Subject:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The decision to release a deposited signal now."""
+
+    envelope: Envelope
+    ruling: Ruling
+
+
+def subject_of(signal: StoredSignal) -> Subject:
+    """Whom a deposited signal is about."""
     return Subject(
         agreement=signal.agreement,
         recipient=signal.recipient,
@@ -219,16 +220,63 @@ def _subject(signal: StoredSignal) -> Subject:
     )
 
 
-def log_release(step: Step, release: Release) -> int:
-    """Log a release, or the refusal of one, behind the push that deposited the signal."""
-    logged = release.ruling.log(
+def decide_release(desk: Desk, step: Step, signal: StoredSignal, purpose: str) -> Verdict:
+    """Decide a release as if the signal were pushed now; its sender and registers must have been read."""
+    envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(signal.envelope))
+    header = envelope.header
+    request = Request(
+        operation=Operation.RELEASE,
+        sender=desk.directory.party_of(step, header.sender),
+        recipient=desk.directory.party_of(step, header.recipient),
+        agreement=header.agreement,
+        kind=header.kind,
+        purpose=purpose,
+        delivery=header.delivery.value,
+        fields=kept_fields(envelope),
+        claims=header.claims,
+        facts=desk.prover.prove(step, subject_of(signal)),
+        at=step.now,
+        strict=True,  # what was released to the deposit must still be releasable as a whole
+    )
+    return Verdict(envelope=envelope, ruling=rule_on(step, request, desk.bundle))
+
+
+def hand_over(desk: Desk, step: Step, signal: StoredSignal, verdict: Verdict) -> int:
+    """Log a release behind the push that deposited the signal, and put it into the mailbox; or log its refusal.
+
+    Returns the log index of either.
+    """
+    logged = verdict.ruling.log(
         step,
         "signal.release",
         {
-            "exchange": str(UUID(bytes=release.signal.signal_id)),
-            "previous": release.signal.pushed_index,
-            "outcome": "released" if release.ruling.permitted else "refused",
+            "exchange": str(UUID(bytes=signal.signal_id)),
+            "previous": signal.pushed_index,
+            "outcome": "released" if verdict.ruling.permitted else "refused",
         },
-        bound=(release.signal.pseudonym, release.envelope.root()),
+        bound=(signal.pseudonym, verdict.envelope.root()),
+        link=Link(signal_id=signal.signal_id),
     )
+    if verdict.ruling.permitted:
+        _shorten(step, signal, verdict.ruling)
+        step.deliver(Delivery(log_index=logged.index, recipient=signal.recipient, signal_id=signal.signal_id))
+        owe_after_release(
+            step,
+            logged.index,
+            sender=signal.sender,
+            recipient=signal.recipient,
+            signal_id=signal.signal_id,
+            severity=signal.severity,
+            obligations=verdict.ruling.decision.obligations,
+            bundle=desk.bundle,
+        )
     return logged.index
+
+
+def _shorten(step: Step, signal: StoredSignal, ruling: Ruling) -> None:
+    """The strictest term holds: that of the push, or that of this release."""
+    term = signal_term(ruling.decision, ruling.bundle, step.now_ms, signal.expires_at_ms)
+    losses = [period for period in (signal.after_loss, term.after_loss) if period]
+    step.tx.retention.limit_signal(
+        signal.signal_id, term.until_ms, term.text, min(losses, key=period_days, default="")
+    )

@@ -7,14 +7,15 @@ than four such days there is no band, and nothing is said. An anomaly is a reaso
 volume      more exchanges than usual       refusals    more refusals than usual
 resent      refused for one purpose, and passed that day or the next for one that the flow had not used before
 hours       a statement by an officer came in at night or in a weekend
-look-ups    many subjects asked for on one day, and next to none found
+look-ups    questions that look like trying out numbers (fishing.py)
 
 That many senders send about one subject cannot be found here: the log does not tell who a signal is about.
 """
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime, timedelta
 from statistics import quantiles
 
@@ -70,6 +71,12 @@ class Anomaly:
     at: datetime | None = None
     log_index: int | None = None
 
+    @property
+    def key(self) -> str:
+        """What tells it from others: a later count of the same day is the same anomaly."""
+        words = (self.kind, *astuple(self.flow), self.day, self.purpose, self.before, self.log_index)
+        return hashlib.sha256("\0".join(map(str, words)).encode()).hexdigest()[:32]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
@@ -86,16 +93,6 @@ class Stated:
     flow: Flow
     at: datetime
     log_index: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A look-up: about how many subjects, and how many were found."""
-
-    flow: Flow
-    day: date
-    asked: int
-    hits: int
 
 
 def flow_of(cell: Cell) -> Flow:
@@ -182,29 +179,15 @@ def out_of_hours(statements: Iterable[Stated]) -> list[Anomaly]:
     ]
 
 
-def fruitless(questions: Iterable[Question]) -> list[Anomaly]:
-    """The days on which a flow asked for many subjects and found next to none."""
-    asked: Counter[tuple[Flow, date]] = Counter()
-    hits: Counter[tuple[Flow, date]] = Counter()
-    for question in questions:
-        asked[question.flow, question.day] += question.asked
-        hits[question.flow, question.day] += question.hits
-    return [
-        Anomaly(kind="look-ups", flow=flow, day=day, count=hits[flow, day], asked=number)
-        for (flow, day), number in sorted(asked.items())
-        if number >= LEAST_ASKED and 100 * hits[flow, day] < HITS_PERCENT * number
-    ]
-
-
 def anomalies(
     cells: Sequence[Cell],
     days: Sequence[date],
     since: date,
     statements: Iterable[Stated] = (),
-    questions: Iterable[Question] = (),
+    look_ups: Iterable[Anomaly] = (),
 ) -> list[Anomaly]:
-    """Everything that stands out on some days, newest first."""
-    found = [*resent(cells, days, since), *out_of_hours(statements), *fruitless(questions)]
+    """Everything that stands out on some days, newest first; `look_ups` come from `fishing.py`."""
+    found = [*resent(cells, days, since), *out_of_hours(statements), *look_ups]
     for flow, counts in counted(cells).items():
         found += above_usual("volume", flow, counts.total, days, since)
         found += above_usual("refusals", flow, counts.denied, days, since)

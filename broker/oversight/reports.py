@@ -53,6 +53,7 @@ class CaseResults:
     refusals: Mapping[str, bool] | None = (
         None  # X01..X19: refused as it should be; absent: not among the cases
     )
+    examples: Mapping[str, str] | None = None  # the first case of each, in words
     error: str = ""
 
 
@@ -72,15 +73,18 @@ def _run(bundle: Bundle) -> CaseResults:
     except InvalidInput as error:
         return CaseResults(error=error.message)
     refusals: dict[str, bool] = {}
+    examples: dict[str, str] = {}
     for outcome in outcomes:
         if (named := _REFUSAL.match(outcome.case.name)) and outcome.case.verdict == "geweigerd":
             refusals[named[0]] = refusals.get(named[0], True) and not outcome.differences
+            examples.setdefault(named[0], outcome.case.name[named.end() :].strip())
     failed = tuple(f"{item.case.where} {item.case.name}" for item in outcomes if item.differences)
     return CaseResults(
         run=len(outcomes),
         passed=len(outcomes) - len(failed),
         failed=failed,
         refusals=dict(sorted(refusals.items())),
+        examples=examples,
     )
 
 

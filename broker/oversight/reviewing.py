@@ -128,6 +128,11 @@ class Draw:
         return [*drawn, *refused]
 
 
+def anomaly_subject(key: str) -> str:
+    """What a finding of an anomaly is about."""
+    return f"anomaly-{key}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAnomaly:
     """Make a finding of an anomaly; the same anomaly is opened once."""
@@ -144,7 +149,7 @@ class OpenAnomaly:
 
     def settle(self, step: Step) -> str:
         """Open it; its id. Raises Conflict `wrong-state` when it was opened before."""
-        subject = f"anomaly-{self.key}"
+        subject = anomaly_subject(self.key)
         if step.tx.known_subjects(self.by.scope, [subject]):
             raise Conflict("wrong-state", "a finding of this was opened before")
         logged = step.log({"operation": "finding.open", **self.described, "anomaly": self.anomaly.code})

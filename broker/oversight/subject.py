@@ -47,7 +47,7 @@ class Found:
 
     exchange: str
     domain: SubjectDomain
-    expires_at_ms: int
+    retain_until_ms: int
     entries: Sequence[LogRow]
 
 
@@ -72,7 +72,7 @@ def find_subject(store: Store, party: str, questions: Sequence[Question]) -> lis
                     Found(
                         exchange=str(UUID(bytes=signal.signal_id)),
                         domain=question.domain,
-                        expires_at_ms=signal.expires_at_ms,
+                        retain_until_ms=signal.retain_until_ms,
                         entries=entries,
                     )
                 )

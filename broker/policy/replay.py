@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from broker.decide.engine import decide
 from broker.decide.inputs import commit_inputs, read_inputs
 from broker.decide.model import Decision, Request
-from broker.messages import RULE_STOPPED
+from broker.messages import BESIDE_THE_RULES
 from broker.storage.log_port import Decided
 from sluis.errors import InvalidInput, NotAuthentic
 from sluis.policy.bundle import Bundle
@@ -59,7 +59,8 @@ class Replay:
 
     replayed: int = 0
     same: int = 0
-    not_kept: int = 0  # salt destroyed, or words that the rules did not know
+    not_kept: int = 0  # words that the rules did not know
+    destroyed: int = 0  # its term has ended (broker/retention)
     changes: Counter[Change] = field(default_factory=Counter)
     examples: dict[Change, list[int]] = field(default_factory=dict)
 
@@ -96,6 +97,20 @@ def replay(
     return result
 
 
+def destroyed_between(bare: Iterator[tuple[int, bytes]], start: datetime | None, end: datetime | None) -> int:
+    """How many of the entries without a salt decided something: what they were decided on was destroyed."""
+    destroyed = 0
+    for _, data in bare:
+        entry = json.loads(data)
+        if "decision" not in entry:
+            continue
+        at = datetime.fromisoformat(entry["time"])
+        if end is not None and at >= end:
+            break
+        destroyed += start is None or at >= start
+    return destroyed
+
+
 def in_period(rows: Iterator[Decided], start: datetime | None, end: datetime | None) -> Iterator[Decided]:
     """The rows with start <= time < end; entries are in the order of their times."""
     for row in rows:
@@ -123,8 +138,10 @@ def _request(row: Decided, entry: Mapping[str, Any]) -> Request:
 
 def _decide(request: Request, entry: Mapping[str, Any], bundle: Bundle) -> Decision:
     decision = decide(request, bundle)
-    stopped = entry["reasons"] and entry["reasons"][0]["code"] == RULE_STOPPED
-    return decision.denied(RULE_STOPPED, entry["reasons"][0]["params"]) if stopped else decision
+    for reason in entry["reasons"][:1]:
+        if reason["code"] in BESIDE_THE_RULES:
+            return decision.denied(reason["code"], reason["params"])
+    return decision
 
 
 def outcome(decision: Decision) -> Outcome:

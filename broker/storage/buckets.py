@@ -42,8 +42,19 @@ def columns(days: Days) -> Iterator[tuple[date, date]]:
 
 def first_day(bucket: int) -> date:
     """The first day of a bucket of either sort."""
-    year, rest = divmod(bucket, 10_000) if bucket > ALL_MONTHS[0][1] else divmod(bucket * 100 + 1, 10_000)
+    year, rest = divmod(bucket, 10_000) if not is_month(bucket) else divmod(bucket * 100 + 1, 10_000)
     return date(year, *divmod(rest, 100))
+
+
+def last_day(bucket: int) -> date:
+    """The last day of a bucket of either sort."""
+    day = first_day(bucket)
+    return next_month(day) - _DAY if is_month(bucket) else day
+
+
+def is_month(bucket: int) -> bool:
+    """Whether a bucket is a whole month."""
+    return bucket <= ALL_MONTHS[0][1]
 
 
 def next_month(day: date) -> date:

@@ -42,12 +42,16 @@ class ConsoleRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleView:
-    """A choice on the page of exchanges, as the query of its address, kept by one officer under a name."""
+    """A choice on the page of exchanges, as the query of its address, kept by one officer under a name.
+
+    A watch says from which entry of the log on its exchanges are new to her.
+    """
 
     organisation: str
     reference: str
     name: str
     query: str
+    watched_from: int | None = None
 
 
 class ConsoleStore(Protocol):

@@ -6,9 +6,7 @@ from typing import ClassVar
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Text
 from sqlmodel import Field
 
-from broker.storage.tables import BIG, METADATA, BrokerTable
-
-__all__ = ["METADATA"]
+from broker.storage.tables import BIG, BrokerTable
 
 
 class ConsoleSessionTable(BrokerTable, table=True):
@@ -55,3 +53,4 @@ class ConsoleViewTable(BrokerTable, table=True):
     reference: str = Field(sa_column=Column(Text, primary_key=True))
     name: str = Field(sa_column=Column(Text, primary_key=True))
     query: str = Field(sa_column=Column(Text, nullable=False))
+    watched_from: int | None = Field(default=None, sa_column=Column(BIG, nullable=True))

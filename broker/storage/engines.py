@@ -11,7 +11,7 @@ cut off.
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from sluis.errors import InvalidInput, Unavailable
 
 _STATEMENT_MS = 60_000
 _READERS = 8
+_SCRUB_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,32 @@ class Engines:
     def dialect(self) -> Dialect:
         """How this engine speaks SQL."""
         return self.writer.dialect
+
+    def rewrite(self, tables: Sequence[str]) -> None:
+        """Write tables anew without what was deleted from them; SQLite does the whole file."""
+        with storage_errors():
+            if self.dialect.name != "postgresql":
+                connection = sqlite3.connect(str(self.writer.url.database), timeout=_STATEMENT_MS / 1000)
+                try:
+                    connection.execute("VACUUM")
+                finally:
+                    connection.close()
+                return
+            with self.single.connect() as alone:
+                alone.exec_driver_sql("SET statement_timeout = 0")
+                for table in tables:
+                    alone.exec_driver_sql(f"VACUUM (FULL) {table}")
+
+    def truncate_log(self) -> bool:
+        """Empty SQLite's write-ahead log, in which old pages stand; False when somebody still reads from it."""
+        with storage_errors():
+            # Beside the pool, and with little patience: writers wait while it waits for readers.
+            connection = sqlite3.connect(str(self.writer.url.database), timeout=_SCRUB_SECONDS)
+            try:
+                busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                connection.close()
+        return busy == 0
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -71,6 +98,16 @@ def session(engine: Engine, table: str = "") -> Iterator[Connection]:
     """Lend a connection, and raise our errors for what goes wrong in the block."""
     with lend(engine) as connection, storage_errors(table):
         yield connection
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Lend a reader's connection, all of whose reads are of one moment."""
+    begin = "BEGIN" if engine.dialect.name == "sqlite" else "BEGIN ISOLATION LEVEL REPEATABLE READ"
+    with session(engine) as connection:
+        connection.exec_driver_sql(begin)  # the reader's connections commit by themselves otherwise
+        yield connection
+        connection.exec_driver_sql("COMMIT")  # after an error the pool does ROLLBACK
 
 
 def parse_url(text: str) -> URL:
@@ -114,7 +151,8 @@ def _sqlite(url: URL, wait_ms: int) -> Engines:
     @event.listens_for(writer, "connect")
     def _writer_connected(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None
-        for pragma in ("synchronous = FULL", "foreign_keys = ON"):
+        # What is destroyed is overwritten with zeros in the file, not only marked as free.
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(writer, "begin")

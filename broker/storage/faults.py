@@ -24,6 +24,7 @@ _REPEATED = {
     "follow_up": "follow-up-exists",
     "finding": "wrong-state",
     "finding_draw": "wrong-state",
+    "legal_hold": "wrong-state",
 }
 _UNIQUE_VIOLATION = {"23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
 # Python does not know the value's form (integer over 64 bits, lone surrogate) before the driver binds it.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What the store keeps of findings: one row each with its content as JSON, and which entries were drawn from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +35,10 @@ class FindingStore(Protocol):
     def one(self, organisation: str, finding_id: str) -> FindingRow | None: ...
     def page(self, organisation: str, state: str, before: int, limit: int) -> Sequence[FindingRow]:
         """Findings below a log index, newest exchange first; of every state when it is empty."""
+        ...
+
+    def about(self, organisation: str, subjects: Collection[str]) -> dict[str, str]:
+        """The ids of findings by what they are about, of those that there are."""
         ...
 
     def counts(self, organisation: str) -> dict[str, int]:

@@ -33,6 +33,15 @@ class FindingRows:
         with session(self._engines.reader) as connection:
             return [FindingRow(**row._asdict()) for row in connection.execute(query)]
 
+    def about(self, organisation: str, subjects: Collection[str]) -> dict[str, str]:
+        """The ids of findings by what they are about, of those that there are."""
+        table = TABLES["finding"]
+        query = select(table.c.subject, table.c.finding_id).where(
+            table.c.organisation == organisation, table.c.subject.in_(list(subjects))
+        )
+        with session(self._engines.reader) as connection:
+            return {row.subject: row.finding_id for row in connection.execute(query)}
+
     def counts(self, organisation: str) -> dict[str, int]:
         """How many are in each state."""
         table = TABLES["finding"]

@@ -6,10 +6,7 @@ from typing import ClassVar
 from sqlalchemy import Column, ForeignKey, Index, Text
 from sqlmodel import Field
 
-from broker.storage.proposal_tables import METADATA
 from broker.storage.tables import BIG, BrokerTable
-
-__all__ = ["METADATA", "FindingDrawTable", "FindingTable"]
 
 
 class FindingTable(BrokerTable, table=True):

@@ -6,10 +6,7 @@ from typing import ClassVar
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
-from broker.storage.finding_tables import METADATA
 from broker.storage.tables import BIG, BrokerTable
-
-__all__ = ["METADATA", "DutyTable", "FollowUpDeliveryTable", "FollowUpTable"]
 
 
 class FollowUpTable(BrokerTable, table=True):

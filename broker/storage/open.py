@@ -58,11 +58,17 @@ def migrate(engines: Engines) -> None:
         connection.commit()
 
 
-def _upgrade(connection: Connection) -> None:
+def alembic_config(connection: Connection) -> Config:
+    """Say to Alembic where the migrations are, and on which connection they run."""
     config = Config()
     # Alembic reads its settings through configparser, for which % is special.
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    config = alembic_config(connection)
     scripts = ScriptDirectory.from_config(config)
     known = {script.revision for script in scripts.walk_revisions()}
     current = MigrationContext.configure(connection).get_current_heads()

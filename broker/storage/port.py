@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from broker.storage.asked_port import AskedStore
 from broker.storage.console_port import ConsoleRead, ConsoleStore
+from broker.storage.deposit_port import DepositStore
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
 from broker.storage.follow_up_port import FollowUpStore, FollowUpTransaction
 from broker.storage.log_port import Decided, Head, KeptCheckpoint
 from broker.storage.projected import ExchangeIndex
 from broker.storage.proposal_port import PolicyProposal, ProposalStore, SignedStatement
+from broker.storage.register_port import ActiveSnapshot, Period, Snapshot
+from broker.storage.retention_port import FOLLOWS, Link, RetentionStore, RetentionTransaction
 from broker.storage.subject_port import SubjectStore
 from sluis.merkle import Hash
 
@@ -63,7 +67,7 @@ class FirstAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSignal:
-    """A sealed signal that the broker keeps for its recipient. `envelope` is the minimised message."""
+    """A sealed signal that the broker keeps until `retain_until_ms`. `envelope` is the minimised message."""
 
     signal_id: bytes
     pushed_index: int
@@ -78,9 +82,12 @@ class StoredSignal:
     expires_at_ms: int
     envelope: bytes
     redaction: bytes
+    retain_until_ms: int
+    term_until_ms: int
+    term: str
+    after_loss: str
     previous: bytes | None = None  # the signal that this one was passed on from
     severity: int | None = None
-    retain_until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,32 +109,6 @@ class DeliveryView:
     redaction: bytes
     entry: bytes
     leaf_hash: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """A register snapshot, signed by its owner; `recipient` names the pseudonymisation domain."""
-
-    snapshot_id: bytes
-    owner: str
-    agreement: str
-    register: str
-    recipient: str
-    epoch: str
-    created_at_ms: int
-    entry_count: int
-    header: bytes
-    digest: bytes
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
-    """That a register holds a subject for a period; ISO dates, inclusive, empty when open-ended."""
-
-    owner: str
-    valid_from: str
-    valid_until: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +176,10 @@ class Transaction(FollowUpTransaction, Protocol):
         """Who has an active snapshot of a register in a domain."""
         ...
 
+    def register_size(self, agreement: str, register: str, recipient: str, epoch: str, day: str) -> int:
+        """How many subjects active snapshots of any owner hold on a day."""
+        ...
+
     def register_periods(
         self, agreement: str, register: str, recipient: str, epoch: str, pseudonyms: Collection[bytes]
     ) -> Mapping[bytes, Sequence[Period]]:
@@ -237,7 +222,10 @@ class Transaction(FollowUpTransaction, Protocol):
         """Append an entry to the log; returns its index."""
         ...
 
-    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"") -> None: ...
+    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"", link: Link = FOLLOWS) -> None: ...
+
+    retention: RetentionTransaction
+
     def count(self, counter: Counter, subjects: int) -> None:
         """Add to a counter."""
         ...
@@ -311,6 +299,7 @@ class Store(Protocol):
 
     def deliveries_at(self, log_indexes: Sequence[int]) -> Sequence[DeliveryView]: ...
     def party(self, oin: str) -> PartyRow | None: ...
+    def parties(self, oins: Collection[str]) -> Mapping[str, PartyRow]: ...
     def party_page(self, after: str, limit: int, role: str) -> Sequence[PartyRow]: ...
     def stops(self) -> frozenset[Stop]: ...
     def domain_keys(self, agreement: str, recipient: str) -> Sequence[DomainKeyRow]: ...
@@ -334,7 +323,14 @@ class Store(Protocol):
     # registers are loaded beside the log, and take effect in a transaction
     def add_register_entries(self, snapshot_id: bytes, rows: Iterable[tuple[bytes, str, str]]) -> None: ...
     def drop_register_entries(self, snapshot_id: bytes) -> None: ...
+    def active_snapshots(self, owner: str) -> Sequence[ActiveSnapshot]:
+        """The registers that a party has in force in its own domain, by log index."""
+        ...
 
+    @property
+    def asked(self) -> AskedStore: ...
+    @property
+    def deposits(self) -> DepositStore: ...
     @property
     def console(self) -> ConsoleStore:
         """Sessions, tokens and readings of the console."""
@@ -354,6 +350,8 @@ class Store(Protocol):
     def findings(self) -> FindingStore:
         """What officers look at."""
         ...
+
+    retention: RetentionStore
 
     @property
     def follow_ups(self) -> FollowUpStore:

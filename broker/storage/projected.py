@@ -11,6 +11,7 @@ is a follow-up without a decision: it shows in `exchange`, between the parties o
 """
 
 import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
@@ -19,12 +20,14 @@ from types import MappingProxyType
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from broker.storage.asked_port import AskedCount, AskedKey
 from sluis.canonical import canonical_json
 from sluis.errors import InvalidInput
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 ACKNOWLEDGE = "signal.acknowledge"
 FOLLOW_UP = "followup."  # how their operations begin
+ENDS = ("signal.destroy", "retention.shorten", "retention.restore")  # what is told of a signal's end
 RELEASED, PARTLY, DENIED = "released", "partly", "denied"
 YEARS = (2000, 2999)
 
@@ -69,10 +72,14 @@ class Shape:
         """A number of 63 bits that follows from the content, so that a rebuild gives the same."""
         return int.from_bytes(hashlib.sha256(self.content.encode("utf-8")).digest()[:8], "big") >> 1
 
-    @cached_property
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Every facet with each of its values."""
-        return tuple((facet, value) for facet in FACETS for value in self.values(facet))
+    @classmethod
+    def parse(cls, content: str) -> "Shape":
+        """Read what `content` wrote."""
+        members = json.loads(content)
+        lists = {name: tuple(value) for name, value in members.items() if isinstance(value, list)}
+        shape = cls(**{**members, **lists})
+        shape.__dict__["content"] = content  # so that it is not worked out again
+        return shape
 
     def values(self, facet: str) -> tuple[str, ...]:
         """The values under a facet of `FACETS`; none when the entry does not say."""
@@ -123,23 +130,10 @@ class Filter:
     """
 
     chosen: Mapping[str, Collection[str]] = field(default_factory=dict)
-    _sets: tuple[tuple[str, frozenset[str]], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if strange := self.chosen.keys() - FACETS.keys():
             raise InvalidInput("malformed-request", "there is no such facet", where=min(strange))
-
-        sets = {facet: frozenset(values) for facet, values in self.chosen.items() if values}
-        object.__setattr__(self, "_sets", tuple(sorted(sets.items(), key=lambda item: item[0])))
-
-    @property
-    def key(self) -> object:
-        """The same for filters that choose the same."""
-        return self._sets
-
-    def misses(self, shape: Shape) -> list[str]:
-        """The facets of the choice that the shape does not meet."""
-        return [facet for facet, values in self._sets if values.isdisjoint(shape.values(facet))]
 
 
 EVERY = Filter()
@@ -205,6 +199,15 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A choice in a range of days: its newest rows, its facets, and its results over time."""
+
+    rows: Sequence[ExchangeRow]
+    facets: Facets
+    columns: Sequence[Column]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """How many exchanges of one shape there were on one day."""
 
@@ -224,6 +227,7 @@ class Batch:
     shapes: Mapping[int, tuple[int, Shape]]  # by id, with the entry where each was first seen
     counts: Mapping[tuple[int, int], int]  # by bucket and shape id; below zero where an earlier row moved
     days: Mapping[int, int]  # by day bucket, the first entry of the day
+    asked: Mapping[AskedKey, AskedCount] = field(default_factory=dict)
 
 
 class ExchangeIndex(Protocol):
@@ -252,6 +256,12 @@ class ExchangeIndex(Protocol):
         ...
 
     def facets(self, sight: Sight, chosen: Filter, days: Days | None) -> Facets: ...
+    def survey(
+        self, sight: Sight, chosen: Filter, days: Days, before_index: int | None, limit: int
+    ) -> Survey:
+        """What `exchanges`, `facets` and `days` say, as of the same moment, so that the figures add up."""
+        ...
+
     def matrix(
         self, sight: Sight, days: Days | None, chosen: Filter = EVERY
     ) -> Mapping[tuple[str, str], Results]:

@@ -9,10 +9,7 @@ from typing import ClassVar
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Text
 from sqlmodel import Field
 
-from broker.storage.console_tables import METADATA
 from broker.storage.tables import BIG, BrokerTable
-
-__all__ = ["METADATA"]
 
 
 class PolicyProposalTable(BrokerTable, table=True):

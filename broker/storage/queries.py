@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, any_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from broker.storage.all_tables import METADATA
 from broker.storage.bulk import is_postgres
 from broker.storage.faults import storage_errors
-from broker.storage.follow_up_tables import METADATA
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 
 MAX_INTEGER = (1 << 63) - 1
@@ -108,7 +108,9 @@ class ExchangeQueries:
             select(*(signal[name] for name in SIGNAL_COLUMNS))
             .where(*_equal("signal", "recipient", "agreement", "kind", "epoch"), among(signal.pseudonym))
             # Word for word the index's condition: a bound parameter would hide it from the planner.
-            .where(text("signal.delivery = 'on_match'"), signal.expires_at_ms > bindparam("now"), *still_kept)
+            .where(
+                text("signal.delivery = 'on_match'"), signal.retain_until_ms > bindparam("now"), *still_kept
+            )
         )
         self.deliveries: Rows = select(*(delivery[name] for name in DELIVERY_COLUMNS)).where(
             among(delivery.log_index)
@@ -122,7 +124,7 @@ class ExchangeQueries:
         self.views_at: Rows = views.where(among(delivery.log_index))
         self.mailbox: Rows = (
             views.where(*_equal("delivery", "recipient"), delivery.log_index > bindparam("after"))
-            .where(text("delivery.acknowledged_index IS NULL"), signal.expires_at_ms > bindparam("now"))
+            .where(text("delivery.acknowledged_index IS NULL"), signal.retain_until_ms > bindparam("now"))
             .order_by(delivery.log_index)
             .limit(bindparam("limit"))
         )
@@ -131,6 +133,23 @@ class ExchangeQueries:
         )
         self.periods: Rows = select(period.pseudonym, period.valid_from, period.valid_until).where(
             *_equal("register_entry", "snapshot_id"), among(period.pseudonym)
+        )
+        held = (period.valid_from <= bindparam("day")) & (
+            (period.valid_until == "") | (period.valid_until >= bindparam("day"))
+        )
+        self.register_size: Rows = select(func.count(period.pseudonym.distinct())).where(
+            *_equal("register_entry", "snapshot_id"), held
+        )
+        last_day = select(func.max(period.valid_until)).where(period.snapshot_id == register.snapshot_id)
+        self.active_snapshots: Rows = (
+            select(
+                *(register[name] for name in ("agreement", "register", "epoch", "entry_count", "log_index")),
+                func.coalesce(last_day.scalar_subquery(), "").label("last_day"),
+            )
+            .where(
+                register.owner == bindparam("owner"), register.recipient == bindparam("owner"), text("active")
+            )
+            .order_by(register.log_index)
         )
         self.loaded: Rows = select(func.count()).where(*_equal("register_entry", "snapshot_id"))
 

@@ -1,60 +1,90 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The shapes of exchanges in memory: read once, then only what came since.
+"""The shapes of exchanges in memory, numbered in the order in which they were read, with a mask for each facet's value.
 
-A shape's number follows from its content, so what is kept stays right when the tables are filled anew.
+A choice is thereby a mask over shapes (`broker.storage.slices`), made of a few bitwise operations.
 """
 
-import json
-import threading
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
-
-from broker.storage.projected import Shape
-from broker.storage.queries import TABLES, Rows
+from broker.storage.projected import FACETS, Filter, Shape, Sight
+from broker.storage.slices import Mask, mask_of
 from sluis.errors import Defect
 
-_SHAPE = TABLES["exchange_shape"]
-_SINCE: Rows = select(_SHAPE.c.shape_id, _SHAPE.c.first_index, _SHAPE.c.content).where(
-    _SHAPE.c.first_index >= bindparam("since")
-)
-_COUNT: Rows = select(func.count()).select_from(_SHAPE)
+Values = Mapping[str, Mapping[str, Mask]]
+Flow = tuple[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Shapes:
-    """Every shape of the database by its number; any thread may call it."""
+    """Shapes by number; `having` tells by facet and value which have it, `flows` by sender and recipient.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: Mapping[int, Shape] = MappingProxyType({})
-        self._since = 0
+    Never changed: more shapes make another one of these, in which every number stays what it is.
+    """
 
-    def known(self, connection: Connection) -> Mapping[int, Shape]:
-        """All shapes as of now. Raises Defect for a row that is not what its number says."""
-        with self._lock:
-            found = dict(self._known)
-            self._read(connection, found)
-            if len(found) != connection.execute(_COUNT).scalar_one():
-                # The tables were emptied, or another version of this code filled them.
-                found, self._since = {}, 0
-                self._read(connection, found)
-            if found.keys() != self._known.keys():
-                self._known = MappingProxyType(found)
-            return self._known
+    shapes: Sequence[Shape] = ()
+    numbers: Mapping[int, int] = field(default_factory=dict)  # by shape id
+    having: Values = field(default_factory=lambda: {facet: {} for facet in FACETS})
+    flows: Mapping[Flow, Mask] = field(default_factory=dict)
 
-    def _read(self, connection: Connection, found: dict[int, Shape]) -> None:
-        for row in connection.execute(_SINCE, {"since": self._since}):
-            if row.shape_id not in found:
-                found[row.shape_id] = _parse(row)
-            self._since = max(self._since, row.first_index)
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def with_more(self, rows: Iterable[Any]) -> "Shapes":
+        """These and the new ones of `rows`. Raises Defect for a row that is not what its number says."""
+        new = [_parse(row) for row in rows if row.shape_id not in self.numbers]
+        if not new:
+            return self
+        start, size = len(self.shapes), len(self.shapes) + len(new)
+        values: dict[tuple[str, str], list[int]] = {}
+        between: dict[Flow, list[int]] = {}
+        for number, shape in enumerate(new, start):
+            between.setdefault((shape.sender, shape.recipient), []).append(number)
+            for facet in FACETS:
+                for value in shape.values(facet):
+                    values.setdefault((facet, value), []).append(number)
+        having, flows = {facet: dict(masks) for facet, masks in self.having.items()}, dict(self.flows)
+        for (facet, value), numbers in values.items():
+            having[facet][value] = having[facet].get(value, 0) | mask_of(numbers, size)
+        for flow, numbers in between.items():
+            flows[flow] = flows.get(flow, 0) | mask_of(numbers, size)
+        return Shapes(
+            shapes=[*self.shapes, *new],
+            numbers={**self.numbers, **{shape.shape_id: start + place for place, shape in enumerate(new)}},
+            having=having,
+            flows=flows,
+        )
+
+    def is_under(self, mask: Mask, shape_id: int) -> bool:
+        """Whether a mask holds a shape."""
+        return bool(mask >> self.numbers[shape_id] & 1)
+
+    def seen(self, sight: Sight) -> Mask:
+        """The shapes that are counted and may be seen."""
+        decided = reduce(or_, self.having["result"].values(), 0)
+        if sight.organisation is None:
+            return decided
+        mine = (self.having[side].get(sight.organisation, 0) for side in ("sender", "recipient"))
+        return decided & reduce(or_, mine)
+
+    def chosen(self, sight: Sight, chosen: Filter, *, but: str = "") -> Mask:
+        """The shapes of a choice within a sight; `but` names a facet whose choice does not count."""
+        mask = self.seen(sight)
+        for facet, values in chosen.chosen.items():
+            if values and facet != but:
+                mask &= reduce(or_, (self.having[facet].get(value, 0) for value in values))
+        return mask
+
+    @cached_property
+    def _all(self) -> Mask:
+        return (1 << len(self.shapes)) - 1
 
 
 def _parse(row: Any) -> Shape:
-    members = json.loads(row.content)
-    lists = {name: tuple(value) for name, value in members.items() if isinstance(value, list)}
-    shape = Shape(**{**members, **lists})
+    shape = Shape.parse(row.content)
     if shape.shape_id != row.shape_id:
         raise Defect("defect", "a stored shape of exchanges is not what its number says")
     return shape

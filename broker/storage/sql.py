@@ -4,16 +4,20 @@
 Reads use connections of their own and never wait for a writer (SQLite's WAL, PostgreSQL's snapshots).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, select
 
+from broker.storage.asked_port import AskedStore
+from broker.storage.asked_rows import AskedRows
 from broker.storage.bulk import is_postgres
 from broker.storage.console_port import ConsoleStore
 from broker.storage.console_rows import ConsoleRows
+from broker.storage.deposit_port import DepositStore
+from broker.storage.deposit_rows import DepositRows
 from broker.storage.engines import Engines, lend, session
 from broker.storage.exchange_index import SqlExchangeIndex
 from broker.storage.finding_port import FindingStore
@@ -34,6 +38,9 @@ from broker.storage.port import (
 from broker.storage.proposal_port import ProposalStore
 from broker.storage.proposal_rows import ProposalRows
 from broker.storage.queries import MAX_INTEGER, TABLES, Queries, Rows, storable
+from broker.storage.register_port import ActiveSnapshot
+from broker.storage.retention_port import RetentionStore
+from broker.storage.retention_rows import RetentionRows
 from broker.storage.subject_port import SubjectStore
 from broker.storage.subject_rows import SubjectRows
 from broker.storage.tiles import TileCache
@@ -56,10 +63,13 @@ class SqlStore:
         self._writes = Writes(engines.dialect)
         self.exchange_index = SqlExchangeIndex(engines, self._queries)
         self._tiles = TileCache(self._queries.log)
+        self.asked: AskedStore = AskedRows(engines)
+        self.deposits: DepositStore = DepositRows(engines, self._queries)
         self.console: ConsoleStore = ConsoleRows(engines)
         self.proposals: ProposalStore = ProposalRows(engines)
         self.subjects: SubjectStore = SubjectRows(engines)
         self.findings: FindingStore = FindingRows(engines)
+        self.retention: RetentionStore = RetentionRows(engines)
         self.follow_ups: FollowUpStore = FollowUpRows(engines)
         self._leader: Leader = (
             AdvisoryLeader(engines.single)
@@ -174,9 +184,13 @@ class SqlStore:
 
     def party(self, oin: str) -> PartyRow | None:
         """Give a participant."""
+        return self.parties([oin]).get(oin)
+
+    def parties(self, oins: Collection[str]) -> Mapping[str, PartyRow]:
+        """Give the participants among `oins`."""
         with session(self._engines.reader) as connection:
-            rows = list(self._queries.each_among(connection, self._queries.directory.parties, [oin]))
-        return party_row(rows[0]) if rows else None
+            rows = self._queries.each_among(connection, self._queries.directory.parties, oins)
+            return {row.oin: party_row(row) for row in rows}
 
     def party_page(self, after: str, limit: int, role: str) -> Sequence[PartyRow]:
         """Give participants with an OIN above `after`, in order; of any role when `role` is empty."""
@@ -253,6 +267,11 @@ class SqlStore:
             self._refuse_activated(connection, snapshot_id)
             self._writes.drop_register_entries(snapshot_id).run(connection)
             connection.commit()
+
+    def active_snapshots(self, owner: str) -> Sequence[ActiveSnapshot]:
+        """Give the registers that a party has in force in its own domain, by log index."""
+        rows = self._rows(self._queries.exchange.active_snapshots, owner=owner)
+        return [ActiveSnapshot(**row._asdict()) for row in rows]
 
     def _refuse_activated(self, connection: Any, snapshot_id: bytes) -> None:
         table = TABLES["register_snapshot"]

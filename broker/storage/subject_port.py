@@ -21,7 +21,7 @@ class SubjectSignal:
 
     signal_id: bytes
     envelope: bytes
-    expires_at_ms: int
+    retain_until_ms: int
 
 
 class SubjectStore(Protocol):

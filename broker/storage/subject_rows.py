@@ -23,7 +23,8 @@ class SubjectRows:
         """The domains of signals that a party sent or received, in order."""
         signal = TABLES["signal"].c
         names = (signal.agreement, signal.recipient, signal.epoch)
-        query = select(*names).where(or_(signal.sender == party, signal.recipient == party))
+        kept = signal.destroyed_index.is_(None)
+        query = select(*names).where(or_(signal.sender == party, signal.recipient == party), kept)
         with session(self._engines.reader) as connection:
             rows = connection.execute(query.distinct().order_by(*names))
             return [SubjectDomain(**row._asdict()) for row in rows]
@@ -32,10 +33,11 @@ class SubjectRows:
         """The signals about a subject that a party sent or received, oldest first."""
         signal = TABLES["signal"].c
         query = (
-            select(signal.signal_id, signal.envelope, signal.expires_at_ms)
+            select(signal.signal_id, signal.envelope, signal.retain_until_ms)
             .where(or_(signal.sender == party, signal.recipient == party))
             .where(signal.agreement == domain.agreement, signal.recipient == domain.recipient)
             .where(signal.epoch == domain.epoch, signal.pseudonym == pseudonym)
+            .where(signal.destroyed_index.is_(None))
             .order_by(signal.pushed_index)
         )
         with session(self._engines.reader) as connection:

@@ -7,12 +7,9 @@
     party, stop, domain_key, officer                the directory
     policy_bundle, policy_activation                the rules that decided, and since when
     policy_proposal, policy_statement               rules that an officer proposes, and what officers signed
-    counter                                         how many subjects passed on a day
-    console_*                                       officers in the console (console_tables.py)
-    finding, finding_draw                           what officers look at (finding_tables.py)
-    follow_up, follow_up_delivery, duty             a signal's life after its exchange (follow_up_tables.py)
-    lease                                           who does a task, on an engine without advisory locks
-    projection, exchange_*                          what the console reads; follows from the log alone
+    counter, lease                                  subjects on a day; who does a task without advisory locks
+    console_*, finding_*, follow_up_*               in files of those names, as are ...
+    exchange_*, legal_hold                          ... what follows from the log alone, and what must not go
 
 Indexes follow the reads in `queries.py`. Changing a table needs a migration; a test compares the two.
 """
@@ -94,17 +91,32 @@ class CheckpointTable(BrokerTable, table=True):
 
 
 class SignalTable(BrokerTable, table=True):
-    """A sealed signal kept for its recipient."""
+    """A sealed signal kept for its recipient, until `retain_until_ms`; emptied, its row stays (broker/retention)."""
 
     __tablename__: ClassVar[str] = "signal"
     __table_args__ = (
+        # Questions and digests are answered from it alone, without reading a signal.
         Index(
             "signal_deposit_idx",
             *("recipient", "agreement", "kind", "epoch", "pseudonym"),
+            *("pushed_index", "expires_at_ms", "delivery"),
             sqlite_where=text("delivery = 'on_match'"),
             postgresql_where=text("delivery = 'on_match'"),
         ),
-        Index("signal_expires_at_ms_idx", "expires_at_ms"),
+        # Not of deposits alone: then PostgreSQL would take it for other reads while the table is small.
+        Index("signal_pushed_index_idx", "pushed_index"),
+        Index(
+            "signal_retain_until_ms_idx",
+            *("retain_until_ms", "signal_id"),
+            sqlite_where=text("destroyed_index IS NULL"),
+            postgresql_where=text("destroyed_index IS NULL"),
+        ),
+        Index(
+            "signal_destroyed_index_idx",
+            "destroyed_index",
+            sqlite_where=text("destroyed_index IS NOT NULL"),
+            postgresql_where=text("destroyed_index IS NOT NULL"),
+        ),
         Index(
             "signal_previous_idx",
             "previous",
@@ -128,12 +140,16 @@ class SignalTable(BrokerTable, table=True):
     previous: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
     severity: int | None = Field(default=None, sa_column=Column(Integer))
     retain_until_ms: int | None = Field(default=None, sa_column=Column(BIG))
+    term_until_ms: int = Field(sa_column=Column(BIG, nullable=False, server_default=text("0")))
+    term: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
+    after_loss: str = Field(sa_column=Column(Text, nullable=False, server_default=text("''")))
+    lost_at_ms: int | None = Field(default=None, sa_column=Column(BIG))
     withdrawn_index: int | None = Field(default=None, sa_column=Column(BIG))
     destroyed_index: int | None = Field(default=None, sa_column=Column(BIG))
 
 
 class DeliveryTable(BrokerTable, table=True):
-    """A release: no row without its log entry (G7), gone when the signal is destroyed."""
+    """A release: no row without its log entry (G7)."""
 
     __tablename__: ClassVar[str] = "delivery"
     __table_args__ = (
@@ -156,9 +172,10 @@ class DeliveryTable(BrokerTable, table=True):
 
 
 class FirstAnswerTable(BrokerTable, table=True):
-    """What a caller got for an idempotency key."""
+    """What a caller got for an idempotency key; goes with the link of its entry."""
 
     __tablename__: ClassVar[str] = "first_answer"
+    __table_args__ = (Index("first_answer_log_index_idx", "log_index"),)
     oin: str = Field(sa_column=Column(Text, primary_key=True))
     key: str = Field(sa_column=Column(Text, primary_key=True))
     content_digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
@@ -167,12 +184,26 @@ class FirstAnswerTable(BrokerTable, table=True):
 
 
 class EntrySaltTable(BrokerTable, table=True):
-    """The salt of an entry's commitments, and what was decided on; deleting it shreds the link, the entry stays."""
+    """The salt of an entry's commitments, and what was decided on; deleting it shreds the link, the entry stays.
+
+    It goes with the signal of `signal_id`, or at `ends_at_ms`; with neither, with the signal pushed by this entry.
+    """
 
     __tablename__: ClassVar[str] = "entry_salt"
+    __table_args__ = tuple(
+        Index(
+            f"entry_salt_{name}_idx",
+            *(name, "log_index"),
+            sqlite_where=text(f"{name} IS NOT NULL"),
+            postgresql_where=text(f"{name} IS NOT NULL"),
+        )
+        for name in ("signal_id", "ends_at_ms")
+    )
     log_index: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
     salt: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     inputs: bytes = Field(sa_column=Column(LargeBinary, nullable=False, server_default=text("''")))
+    signal_id: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    ends_at_ms: int | None = Field(default=None, sa_column=Column(BIG))
 
 
 class RegisterSnapshotTable(BrokerTable, table=True):
@@ -297,59 +328,3 @@ class LeaseTable(BrokerTable, table=True):
     name: str = Field(sa_column=Column(Text, primary_key=True))
     holder: str = Field(sa_column=Column(Text, nullable=False))
     expires_at_ms: int = Field(sa_column=Column(BIG, nullable=False))
-
-
-class ProjectionTable(BrokerTable, table=True):
-    """The one row that says up to which entry the tables below have followed the log."""
-
-    __tablename__: ClassVar[str] = "projection"
-    __table_args__ = (CheckConstraint("projection_id = 1", name="one_row"),)
-    projection_id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
-    position: int = Field(sa_column=Column(BIG, nullable=False))
-
-
-class ExchangeShapeTable(BrokerTable, table=True):
-    """What entries of exchanges have in common (`broker.storage.projected.Shape`); never changed."""
-
-    __tablename__: ClassVar[str] = "exchange_shape"
-    __table_args__ = (Index("exchange_shape_first_index_idx", "first_index"),)
-    shape_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
-    first_index: int = Field(sa_column=Column(BIG, nullable=False))
-    content: str = Field(sa_column=Column(Text, nullable=False))
-
-
-class ExchangeRowTable(BrokerTable, table=True):
-    """An entry of an exchange, by its place in the log."""
-
-    __tablename__: ClassVar[str] = "exchange_row"
-    __table_args__ = (
-        Index("exchange_row_shape_id_log_index_idx", "shape_id", "log_index"),
-        Index(
-            "exchange_row_exchange_idx",
-            "exchange",
-            sqlite_where=text("exchange <> ''"),
-            postgresql_where=text("exchange <> ''"),
-        ),
-    )
-    log_index: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
-    time_ms: int = Field(sa_column=Column(BIG, nullable=False))
-    shape_id: int = Field(sa_column=Column(BIG, nullable=False))
-    exchange: str = Field(sa_column=Column(Text, nullable=False))
-    previous: int | None = Field(default=None, sa_column=Column(BIG))
-
-
-class ExchangeCubeTable(BrokerTable, table=True):
-    """How many entries of a shape on a day (20261125), and in a month (202611)."""
-
-    __tablename__: ClassVar[str] = "exchange_cube"
-    bucket: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
-    shape_id: int = Field(sa_column=Column(BIG, primary_key=True, autoincrement=False))
-    entries: int = Field(sa_column=Column(BIG, nullable=False))
-
-
-class ExchangeDayTable(BrokerTable, table=True):
-    """The first entry of each day; the log's times never go down."""
-
-    __tablename__: ClassVar[str] = "exchange_day"
-    bucket: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
-    first_index: int = Field(sa_column=Column(BIG, nullable=False))

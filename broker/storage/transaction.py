@@ -28,8 +28,6 @@ from broker.storage.port import (
     Officer,
     PartyRow,
     PartyStatus,
-    Period,
-    Snapshot,
     Stop,
     StoredSignal,
 )
@@ -43,6 +41,9 @@ from broker.storage.queries import (
     Queries,
     storable,
 )
+from broker.storage.register_port import Period, Snapshot
+from broker.storage.retention_port import FOLLOWS, Link, RetentionTransaction
+from broker.storage.retention_rows import RetentionWrites
 from broker.storage.tiles import HASH_BYTES, completed_tiles
 from broker.storage.writes import Step, Writes
 from sluis.errors import Conflict, Defect, InvalidInput, NotAuthentic
@@ -92,10 +93,11 @@ class SqlTransaction(FollowUpSteps):
         self._signals: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
         self._first_answers: list[tuple[Any, ...]] = []
-        self._salts: list[tuple[int, bytes, bytes]] = []
+        self._salts: list[tuple[int, bytes, bytes, bytes | None, int | None]] = []
         self._acknowledged: list[tuple[int, int]] = []
         self._duties: list[tuple[object, ...]] = []
         self._steps: list[Step] = []
+        self.retention: RetentionTransaction = RetentionWrites(connection, queries, self._steps)
 
     @property
     def head(self) -> Head:
@@ -133,6 +135,15 @@ class SqlTransaction(FollowUpSteps):
     def register_owners(self, agreement: str, register: str, recipient: str, epoch: str) -> frozenset[str]:
         """Give who has an active snapshot of a register in a domain."""
         return frozenset(row.owner for row in self._snapshots(agreement, register, recipient, epoch))
+
+    def register_size(self, agreement: str, register: str, recipient: str, epoch: str, day: str) -> int:
+        """Count the subjects that active snapshots of any owner hold on a day."""
+        query = self._queries.exchange.register_size
+        with storage_errors():
+            return sum(
+                self._connection.execute(query, {"a_snapshot_id": row.snapshot_id, "day": day}).scalar_one()
+                for row in self._snapshots(agreement, register, recipient, epoch)
+            )
 
     def register_periods(
         self, agreement: str, register: str, recipient: str, epoch: str, pseudonyms: Collection[bytes]
@@ -247,9 +258,9 @@ class SqlTransaction(FollowUpSteps):
         self._time_ms = max(self._time_ms, time_ms)
         return self._head.tree.size + len(self._entries) - 1
 
-    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"") -> None:
-        """Keep the salt of an entry's commitments, and what was decided on."""
-        self._salts.append((log_index, salt, inputs))
+    def add_salt(self, log_index: int, salt: bytes, inputs: bytes = b"", link: Link = FOLLOWS) -> None:
+        """Keep the salt of an entry's commitments, and what was decided on, as long as the link holds."""
+        self._salts.append((log_index, salt, inputs, link.signal_id, link.ends_at_ms))
 
     def count(self, counter: Counter, subjects: int) -> None:
         """Add to a counter."""

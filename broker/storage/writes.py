@@ -13,9 +13,10 @@ from broker.storage.console_port import ConsoleRead
 from broker.storage.faults import storage_errors
 from broker.storage.finding_port import DrawRow
 from broker.storage.follow_up_port import Duty
-from broker.storage.port import Activation, Counter, DomainKeyRow, Officer, PartyRow, Snapshot, Stop
+from broker.storage.port import Activation, Counter, DomainKeyRow, Officer, PartyRow, Stop
 from broker.storage.proposal_port import PolicyProposal, SignedStatement
 from broker.storage.queries import DELIVERY_COLUMNS, FIRST_ANSWER_COLUMNS, SIGNAL_COLUMNS, TABLES
+from broker.storage.register_port import Snapshot
 
 
 class Step(NamedTuple):
@@ -45,7 +46,7 @@ class Writes:
         self.signals = bulk("signal", SIGNAL_COLUMNS)
         self.deliveries = bulk("delivery", DELIVERY_COLUMNS)
         self.first_answers = bulk("first_answer", FIRST_ANSWER_COLUMNS)
-        self.salts = bulk("entry_salt", ("log_index", "salt", "inputs"))
+        self.salts = bulk("entry_salt", ("log_index", "salt", "inputs", "signal_id", "ends_at_ms"))
         self.duties = bulk("duty", tuple(field.name for field in fields(Duty)))
         self.register_entries = bulk(
             "register_entry", ("snapshot_id", "pseudonym", "valid_from", "valid_until")

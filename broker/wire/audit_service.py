@@ -174,7 +174,7 @@ def _exchange(found: Found) -> audit_pb2.SubjectExchange:
     return audit_pb2.SubjectExchange(
         exchange=found.exchange,
         domain=_domain(found.domain),
-        expires_at_ms=found.expires_at_ms,
+        expires_at_ms=found.retain_until_ms,
         entries=[
             audit_pb2.LogEntry(log_index=row.log_index, entry=row.entry, leaf_hash=row.leaf_hash)
             for row in found.entries

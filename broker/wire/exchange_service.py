@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from datetime import datetime
 
 from broker.exchange import Exchange
@@ -15,15 +16,18 @@ from broker.wire.portions import portions
 from sluis.errors import InvalidInput, SluisError, Unavailable
 from sluis.merkle import Hash
 from sluis.rpc.caller import Caller
+from sluis.rpc.in_order import in_order
 from sluis.rpc.server import streaming, unary
 from sluis.v1 import envelope_pb2, exchange_pb2, exchange_pb2_grpc
 
 MAX_PUSHES = 100
 HITS_PER_ANSWER = 100
+QUESTIONS_AT_ONCE = 4  # frames of one stream that are in work
+DIGEST_PART = 1 << 19
 
 
 class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
-    """Push, match, receive, acknowledge."""
+    """Push, match, digest, receive, acknowledge."""
 
     def __init__(
         self,
@@ -44,7 +48,6 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
     @unary
     async def Push(self, caller: Caller, request: exchange_pb2.PushRequest) -> exchange_pb2.PushResponse:
         """Offer one signal."""
-        check_idempotency_key(request.idempotency_key)
         return await self._exchange.push(caller, request)
 
     @streaming
@@ -55,37 +58,46 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
         async for frame in frames:
             if len(frame.pushes) > MAX_PUSHES:
                 raise InvalidInput("batch-too-large", f"at most {MAX_PUSHES} pushes in a frame")
-            results = await asyncio.gather(*(self._push_one(caller, push) for push in frame.pushes))
-            yield exchange_pb2.PushStreamResponse(results=results)
-
-    async def _push_one(self, caller: Caller, push: exchange_pb2.PushRequest) -> exchange_pb2.PushResult:
-        result = exchange_pb2.PushResult(idempotency_key=push.idempotency_key)
-        try:
-            check_idempotency_key(push.idempotency_key)
-            result.answer.CopyFrom(await self._exchange.push(caller, push))
-        except Unavailable:
-            raise
-        except SluisError as error:
-            result.error.CopyFrom(item_error(error))
-        return result
+            outcomes = await self._exchange.push_all(caller, frame.pushes)
+            yield exchange_pb2.PushStreamResponse(results=map(_result, frame.pushes, outcomes))
 
     @streaming
     async def Match(
         self, caller: Caller, frames: AsyncIterator[exchange_pb2.MatchRequest]
     ) -> AsyncIterator[exchange_pb2.MatchResponse]:
         """Answer each frame of a question; the hits of a long answer are spread over several messages."""
-        async for frame in frames:
-            key = frame.idempotency_key
-            try:
-                check_idempotency_key(key)
-                answer = await self._matching.ask(caller, frame)
-            except Unavailable:
-                raise
-            except SluisError as error:
-                yield exchange_pb2.MatchResponse(idempotency_key=key, error=item_error(error))
-                continue
-            async for part in self._with_deliveries(answer):
-                yield exchange_pb2.MatchResponse(idempotency_key=key, answer=part)
+
+        async def ask(frame: exchange_pb2.MatchRequest) -> exchange_pb2.MatchResponse:
+            return await self._ask_one(caller, frame)
+
+        async with aclosing(in_order(frames, ask, QUESTIONS_AT_ONCE)) as responses:
+            async for response in responses:
+                if response.HasField("error"):
+                    yield response
+                    continue
+                async for part in self._with_deliveries(response.answer):
+                    yield exchange_pb2.MatchResponse(idempotency_key=response.idempotency_key, answer=part)
+
+    async def _ask_one(self, caller: Caller, frame: exchange_pb2.MatchRequest) -> exchange_pb2.MatchResponse:
+        response = exchange_pb2.MatchResponse(idempotency_key=frame.idempotency_key)
+        try:
+            check_idempotency_key(frame.idempotency_key)
+            response.answer.CopyFrom(await self._matching.ask(caller, frame))
+        except Unavailable:
+            raise
+        except SluisError as error:
+            response.error.CopyFrom(item_error(error))
+        return response
+
+    @streaming
+    async def FetchDigest(
+        self, caller: Caller, request: exchange_pb2.FetchDigestRequest
+    ) -> AsyncIterator[exchange_pb2.FetchDigestResponse]:
+        """Give a digest of what lies deposited for the caller."""
+        made = await self._matching.digests.make(caller, request)
+        yield exchange_pb2.FetchDigestResponse(start=made.start)
+        for start in range(0, len(made.body), DIGEST_PART):
+            yield exchange_pb2.FetchDigestResponse(body=made.body[start : start + DIGEST_PART])
 
     async def _with_deliveries(
         self, answer: exchange_pb2.MatchAnswer
@@ -136,6 +148,15 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
         if row.redaction:
             delivery.redaction.ParseFromString(row.redaction)
         return delivery
+
+
+def _result(
+    push: exchange_pb2.PushRequest, outcome: exchange_pb2.PushResponse | SluisError
+) -> exchange_pb2.PushResult:
+    key = push.idempotency_key
+    if isinstance(outcome, SluisError):
+        return exchange_pb2.PushResult(idempotency_key=key, error=item_error(outcome))
+    return exchange_pb2.PushResult(idempotency_key=key, answer=outcome)
 
 
 def item_error(error: SluisError) -> envelope_pb2.ItemError:

@@ -21,6 +21,9 @@ from sluis.rpc.caller import Caller
 from sluis.rpc.server import unary
 from sluis.v1 import policy_pb2, policy_pb2_grpc
 
+# What a party does in its own pseudonymisation domain.
+_OWN_DOMAIN = frozenset({Operation.QUESTION, Operation.WATCH})
+
 
 class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
     """Explains what would be decided."""
@@ -39,7 +42,7 @@ class PolicyService(policy_pb2_grpc.PolicyServiceServicer):
         except ValueError:
             known = ", ".join(Operation)
             raise InvalidInput("malformed-request", f"one of {known}", where="operation") from None
-        recipient = sender.oin if operation is Operation.QUESTION else Oin.parse(request.recipient_oin)
+        recipient = sender.oin if operation in _OWN_DOMAIN else Oin.parse(request.recipient_oin)
         asked = Request(
             operation=operation,
             sender=await asyncio.to_thread(self._party, sender.oin),

@@ -26,6 +26,9 @@ from broker.console.site import ConsoleParts
 from broker.console.tiles import LogFiles
 from broker.keys import BrokerKeys
 from broker.policy.active import install
+from broker.retention.asking import Asker
+from broker.retention.clock import TrustedClock
+from broker.retention.keeper import Keeper
 from broker.settings import BrokerSettings, WitnessSettings
 from broker.storage.open import open_store
 from broker.wire.audit_service import AuditService
@@ -96,6 +99,7 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     tasks = [
         asyncio.create_task(checkpointer.run()),
         asyncio.create_task(Projection(store).run()),
+        asyncio.create_task(_keeper(settings, broker).run()),
         asyncio.create_task(_watch(health, broker, checkpointer)),
     ]
     log.info(
@@ -173,7 +177,21 @@ def _console(settings: BrokerSettings, broker: Broker, log_keys: LogKeys) -> lis
 def _log_keys(settings: BrokerSettings, keys: BrokerKeys) -> LogKeys:
     return LogKeys(
         log=[signer.vkey for signer in keys.log],
-        witnesses=[vkey for item in settings.witnesses for vkey in parse_vkeys(item.vkeys, WITNESS_TYPES)],
+        witnesses=settings.witness_vkeys(),
+    )
+
+
+def _keeper(settings: BrokerSettings, broker: Broker) -> Keeper:
+    desk, store = broker.desk, broker.store
+    return Keeper(
+        store=store,
+        carrier=desk.committer,
+        clock=utc_now,
+        trusted=TrustedClock(store, settings.witness_vkeys()),
+        prover=lambda: desk.prover,
+        asker=Asker(signer=desk.signer, bundle=lambda: desk.bundle),
+        zone=desk.bundle.zone,
+        interval=settings.retention_seconds,
     )
 
 

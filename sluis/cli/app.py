@@ -16,8 +16,10 @@ from sluis.cli import (
     demo,
     exchange,
     followups,
+    hold,
     keys,
     operator,
+    operator_retention,
     policy,
     policy_change,
     policy_export,
@@ -25,6 +27,7 @@ from sluis.cli import (
     policy_office,
     policy_test,
     services,
+    watch,
 )
 
 app = typer.Typer(
@@ -35,6 +38,8 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(operator.app, name="broker")
+operator.app.registered_commands += operator_retention.app.registered_commands
+app.add_typer(hold.app, name="hold")
 app.add_typer(console.app, name="console")
 app.add_typer(services.evaluator, name="evaluator")
 app.add_typer(services.witness, name="witness")
@@ -50,6 +55,7 @@ app.command("register")(exchange.register)
 app.command("push")(exchange.push)
 app.command("receive")(exchange.receive)
 app.command("match")(exchange.match)
+app.command("watch")(watch.watch)
 for after in (
     followups.ask,
     followups.answer,

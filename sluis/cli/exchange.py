@@ -23,6 +23,7 @@ from adapters.table import ParsedFile
 from sluis.cli.audit_receipts import check_receipts
 from sluis.cli.output import EXIT_DENIED, EXIT_FAILED, EXIT_VERIFICATION, print_json, progress_bar, say
 from sluis.client import Kit, KitSettings
+from sluis.client.matcher import MatchReport
 from sluis.client.receiver import Keep, ReceivedSignal
 from sluis.identifiers import Oin
 
@@ -41,8 +42,8 @@ def register(
     as_data: Json = False,
 ) -> None:
     """Load the list of certified firms into the pseudonymised register at the broker (for SNA)."""
-    file = read_certified(certified, today=_today())
-    _tell_problems(certified, file)
+    file = read_certified(certified, today=today())
+    tell_problems(certified, file)
 
     async def run() -> None:
         async with Kit.open(KitSettings.load(config)) as kit:
@@ -51,7 +52,7 @@ def register(
                 outcomes = await load_registers(kit, file.accepted, bodies, progress=progress)
         denied = [outcome for outcome in outcomes if not outcome.permitted]
         report = {
-            **_file_report(file),
+            **file_report(file),
             "snapshots": [
                 {
                     "recipient": outcome.recipient,
@@ -84,8 +85,8 @@ def push(
     as_data: Json = False,
 ) -> None:
     """Push fines as sealed signals (for the Labour Inspectorate). A wrong row is told; the others go on."""
-    file = read_fines(fines, today=_today())
-    _tell_problems(fines, file)
+    file = read_fines(fines, today=today())
+    tell_problems(fines, file)
     asking = len(file.accepted) >= ASK_FIRST_FROM if ask_first is None else ask_first
 
     async def run() -> None:
@@ -106,7 +107,7 @@ def push(
         if any(outcome.assumed for outcome in report.outcomes):
             say("note: a deciding rule is `assumed`: it awaits legal sign-off")
         data = {
-            **_file_report(file),
+            **file_report(file),
             "permitted": report.permitted,
             "sent_before": again,
             "not_offered": {
@@ -141,7 +142,7 @@ def receive(
     """Receive what waits in your mailbox: verified, opened, kept, then acknowledged."""
     firms: tuple[CertifiedFirm, ...] = ()
     if pass_on_with:
-        firms = read_certified(pass_on_with, today=_today()).accepted
+        firms = read_certified(pass_on_with, today=today()).accepted
 
     async def run() -> None:
         async with Kit.open(KitSettings.load(config)) as kit:
@@ -165,22 +166,40 @@ def match(
     body: Annotated[
         str | None, typer.Option("--body", help="Only firms with this certificerende_instelling.")
     ] = None,
+    private: Annotated[
+        bool,
+        typer.Option(
+            "--private",
+            help="Fetch a digest of what lies deposited, and let the broker see only the firms found in it.",
+        ),
+    ] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Begin from the start, also when the last run was broken off.")
+    ] = False,
     as_data: Json = False,
 ) -> None:
-    """Ask which of the firms that you certify have a signal that you may know of."""
-    file = read_certified(clients, today=_today())
-    _tell_problems(clients, file)
-    firms = [firm for firm in file.accepted if body is None or firm.certified_by == body]
+    """Ask which of the firms that you certify have a signal that you may know of.
+
+    What is broken off (Ctrl-C, a lost connection) goes on where it was when you ask again within a day.
+    """
+    file = read_certified(clients, today=today())
+    tell_problems(clients, file)
+    firms = [firm.establishment for firm in file.accepted if body is None or firm.certified_by == body]
 
     async def run() -> None:
         async with Kit.open(KitSettings.load(config)) as kit:
-            with progress_bar("pseudonymise", len(firms)) as progress:
-                report = await ask(kit, [f.establishment for f in firms], keep_in(out), progress=progress)
+            epochs = await kit.pseudonymiser.epochs(kit.agreement, kit.oin)
+            with progress_bar("ask", 2 * len(firms) * len(epochs)) as progress:
+                report = await ask(kit, firms, keep_in(out), private=private, anew=anew, progress=progress)
             alarm = await check_receipts(kit)
-        say(f"asked {report.asked}: {len(report.hits)} hits, {report.misses} misses")
+        _tell_match(report)
         data = {
             "asked": report.asked,
             "misses": report.misses,
+            "resumed": report.resumed,
+            "claimed": report.claimed,
+            "digest_bytes": report.digest_bytes,
+            "earlier_hits": sorted(subject.value for subject in report.earlier),
             "hits": [
                 {"subject": subject.value, "signals": [as_json(signal) for signal in signals]}
                 for subject, signals in report.hits.items()
@@ -188,7 +207,20 @@ def match(
         }
         finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0, alarm=alarm)
 
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    except KeyboardInterrupt:
+        say("broken off; ask again within a day, and it goes on where it was")
+        raise
+
+
+def _tell_match(report: MatchReport) -> None:
+    hits = len(report.hits.keys() | report.earlier)
+    say(f"asked {report.asked}: {hits} hits, {report.misses} misses")
+    if report.claimed is not None:
+        say(f"the broker saw {report.claimed} of them; a digest of {report.digest_bytes} bytes was fetched")
+    if report.resumed:
+        say(f"went on with a run that was broken off: {len(report.earlier)} of the hits were kept then")
 
 
 async def _passing_on(kit: Kit, out: Path, firms: tuple[CertifiedFirm, ...]) -> Keep:
@@ -197,16 +229,18 @@ async def _passing_on(kit: Kit, out: Path, firms: tuple[CertifiedFirm, ...]) -> 
 
     async def keep_and_pass_on(signals: Sequence[ReceivedSignal]) -> None:
         await keep(signals)
-        await pass_on(kit, signals, firms, bodies, _today())
+        await pass_on(kit, signals, firms, bodies, today())
 
     return keep_and_pass_on
 
 
-def _today() -> date:
+def today() -> date:
+    """The day in the Netherlands."""
     return datetime.now(ZoneInfo("Europe/Amsterdam")).date()
 
 
-def _file_report(file: ParsedFile[Any]) -> dict[str, object]:
+def file_report(file: ParsedFile[Any]) -> dict[str, object]:
+    """What there is to say of a file's rows, for a report."""
     return {
         "rows": file.rows,
         "accepted": len(file.accepted),
@@ -215,7 +249,8 @@ def _file_report(file: ParsedFile[Any]) -> dict[str, object]:
     }
 
 
-def _tell_problems(path: Path, file: ParsedFile[Any]) -> None:
+def tell_problems(path: Path, file: ParsedFile[Any]) -> None:
+    """Name the rows that are wrong, by line and reason."""
     for problem in file.rejected[:MOST_SHOWN]:
         where = f", column {problem.column}" if problem.column else ""
         say(f"{path}: line {problem.line}{where}: {problem.message} [{problem.code}]")

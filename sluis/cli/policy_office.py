@@ -169,8 +169,12 @@ def replay(
     finally:
         store.close()
     say(f"{result.replayed} decided again: {result.same} the same, {result.changed} otherwise")
+    if result.destroyed:
+        say(
+            f"{result.destroyed} cannot be decided again: their term ended, and what they were decided on is destroyed"
+        )
     if result.not_kept:
-        say(f"{result.not_kept} are no longer kept, or were about words that the rules did not know")
+        say(f"{result.not_kept} were about words that the rules did not know; those are never kept")
     print_json(_report(result))
     if other is None and result.changed:
         raise typer.Exit(EXIT_FAILED)
@@ -178,7 +182,7 @@ def replay(
 
 def _replay(store: "Store", other: Bundle | None, start: datetime | None, end: datetime | None) -> "Replay":
     from broker.policy.active import stored_bundle
-    from broker.policy.replay import in_period, replay
+    from broker.policy.replay import destroyed_between, in_period, replay
 
     known: dict[str, Bundle] = {}
 
@@ -191,7 +195,9 @@ def _replay(store: "Store", other: Bundle | None, start: datetime | None, end: d
 
     size = store.head().tree.size
     with progress_bar("replay", size) as progress:
-        return replay(in_period(store.decided(0, size), start, end), bundle_of, progress)
+        result = replay(in_period(store.decided(0, size), start, end), bundle_of, progress)
+        result.destroyed = destroyed_between(store.retention.bare(0, size), start, end)
+    return result
 
 
 def _report(result: "Replay") -> dict[str, object]:
@@ -199,6 +205,7 @@ def _report(result: "Replay") -> dict[str, object]:
         "replayed": result.replayed,
         "same": result.same,
         "not_kept": result.not_kept,
+        "destroyed": result.destroyed,
         "changed": [
             {
                 "count": count,

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from sluis.client.follow_up_book import FollowUpBook
 from sluis.client.outbox import Outbox
-from sluis.client.sender import check_fields, new_uuid7, with_severity
+from sluis.client.sender import check_fields, with_severity
 from sluis.client.trust import Trust
 from sluis.envelope import Envelope, Field, seal
 from sluis.errors import NotFound
-from sluis.header import Header
+from sluis.header import Header, new_uuid7
 from sluis.keys import ParticipantKeys
 from sluis.policy.bundle import Bundle
 from sluis.policy.catalog import ClaimSpec

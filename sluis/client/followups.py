@@ -23,12 +23,12 @@ from sluis.client.follow_up_book import FollowUpBook, Heard
 from sluis.client.follow_up_checks import FollowUpChecks
 from sluis.client.inbox import Inbox, Origin
 from sluis.client.receiver import PAUSE_SECONDS, RefusedDelivery
-from sluis.client.sender import new_uuid7
 from sluis.client.trust import Trust
 from sluis.encoding import lp
 from sluis.envelope import Envelope
 from sluis.errors import Conflict, NotFound, SluisError, Unavailable
 from sluis.followup import BINDING, Act, FollowUp, SignedFollowUp
+from sluis.header import new_uuid7
 from sluis.identifiers import Oin
 from sluis.keys import ParticipantKeys
 from sluis.policy.bundle import Bundle

@@ -14,7 +14,7 @@ from sluis.client.follow_up_book import FollowUpBook
 from sluis.client.followups import FollowUps
 from sluis.client.foresight import Foreseen, foresee
 from sluis.client.inbox import Inbox
-from sluis.client.matcher import Matcher
+from sluis.client.matcher import Matcher, MatchMemory
 from sluis.client.outbox import Outbox
 from sluis.client.pseudonymiser import Pseudonymiser
 from sluis.client.receipt_book import ReceiptBook
@@ -55,61 +55,32 @@ class Kit:
     @asynccontextmanager
     async def open(cls, settings: KitSettings) -> AsyncIterator["Kit"]:
         """Read keys and state, open connections. Raises SluisError when something is missing or weak."""
-        keys, oin = _own_keys(folder := KeyFolder(path=settings.keys)), Oin.parse(settings.oin)
+        folder = KeyFolder(path=settings.keys)
+        keys = _own_keys(folder)
         bundle = load_bundle(settings.policies or default_directory())
-        files = _state_folder(settings)
         with ExitStack() as stack:
-            state = stack.enter_context(closing(KitState(files / "kit.sqlite")))
-            outbox = stack.enter_context(closing(Outbox(files / "outbox.sqlite", keys.cache)))
-            inbox = stack.enter_context(closing(Inbox(files / "inbox.sqlite")))
-            book = stack.enter_context(closing(ReceiptBook(files)))
-            cache = stack.enter_context(closing(PseudonymCache(files / "pseudonyms.sqlite", keys.cache)))
-            said = stack.enter_context(closing(FollowUpBook(files / "followups.sqlite")))
+            files = _Files.open(stack, _state_folder(settings), keys)
             connections = Connections(settings)
             try:
-                trust = Trust(settings, connections, state, folder.roots(), _now, book)
-                pseudonymiser = Pseudonymiser(connections, trust, state, cache, _today)
-                receiver = Receiver(
-                    oin=oin, keys=keys, connections=connections, trust=trust, inbox=inbox, bundle=bundle
-                )
+                trust = Trust(settings, connections, files.state, folder.roots(), _now, files.book)
+                memory = MatchMemory.open(stack, files.folder, connections, trust)
+                parts = _Parts(settings, keys, bundle, files, connections, trust)
+                receiver = parts.receiver()
                 yield cls(
-                    oin=oin,
+                    oin=parts.oin,
                     agreement=settings.agreement,
                     bundle=bundle,
                     keys=keys,
                     connections=connections,
                     trust=trust,
-                    pseudonymiser=pseudonymiser,
-                    sender=Sender(
-                        oin=oin,
-                        agreement=settings.agreement,
-                        keys=keys,
-                        connections=connections,
-                        trust=trust,
-                        pseudonymiser=pseudonymiser,
-                        outbox=outbox,
-                        bundle=bundle,
-                    ),
+                    pseudonymiser=parts.pseudonymiser,
+                    sender=parts.sender(),
                     receiver=receiver,
-                    auditor=Auditor(connections, trust, state),
-                    receipts=ReceiptKeeper(book, trust, settings),
-                    follow_ups=_follow_ups(oin, keys, connections, trust, (inbox, outbox, said), bundle),
-                    matcher=Matcher(
-                        oin=oin,
-                        agreement=settings.agreement,
-                        connections=connections,
-                        trust=trust,
-                        pseudonymiser=pseudonymiser,
-                        receiver=receiver,
-                    ),
-                    registrar=Registrar(
-                        oin=oin,
-                        agreement=settings.agreement,
-                        keys=keys,
-                        connections=connections,
-                        trust=trust,
-                        pseudonymiser=pseudonymiser,
-                    ),
+                    auditor=Auditor(connections, trust, files.state),
+                    receipts=ReceiptKeeper(files.book, trust, settings),
+                    follow_ups=parts.follow_ups(),
+                    matcher=parts.matcher(receiver, memory),
+                    registrar=parts.registrar(),
                 )
             finally:
                 await connections.close()
@@ -119,31 +90,119 @@ class Kit:
         return await foresee(drafts, self.agreement, self.connections, self.bundle)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Files:
+    """What the kit remembers, closed with the stack."""
+
+    folder: Path
+    state: KitState
+    outbox: Outbox
+    inbox: Inbox
+    book: ReceiptBook
+    cache: PseudonymCache
+    follow_ups: FollowUpBook
+
+    @classmethod
+    def open(cls, stack: ExitStack, folder: Path, keys: ParticipantKeys) -> "_Files":
+        return cls(
+            folder=folder,
+            state=stack.enter_context(closing(KitState(folder / "kit.sqlite"))),
+            outbox=stack.enter_context(closing(Outbox(folder / "outbox.sqlite", keys.cache))),
+            inbox=stack.enter_context(closing(Inbox(folder / "inbox.sqlite"))),
+            book=stack.enter_context(closing(ReceiptBook(folder))),
+            cache=stack.enter_context(closing(PseudonymCache(folder / "pseudonyms.sqlite", keys.cache))),
+            follow_ups=stack.enter_context(closing(FollowUpBook(folder / "followups.sqlite"))),
+        )
+
+
+class _Parts:
+    """Makes the parts of a kit from what they share."""
+
+    def __init__(
+        self,
+        settings: KitSettings,
+        keys: ParticipantKeys,
+        bundle: Bundle,
+        files: _Files,
+        connections: Connections,
+        trust: Trust,
+    ) -> None:
+        self.oin = Oin.parse(settings.oin)
+        self.pseudonymiser = Pseudonymiser(connections, trust, files.state, files.cache, _today)
+        self._agreement = settings.agreement
+        self._keys = keys
+        self._bundle = bundle
+        self._files = files
+        self._connections = connections
+        self._trust = trust
+
+    def sender(self) -> Sender:
+        return Sender(
+            oin=self.oin,
+            agreement=self._agreement,
+            keys=self._keys,
+            connections=self._connections,
+            trust=self._trust,
+            pseudonymiser=self.pseudonymiser,
+            outbox=self._files.outbox,
+            bundle=self._bundle,
+        )
+
+    def receiver(self) -> Receiver:
+        return Receiver(
+            oin=self.oin,
+            keys=self._keys,
+            connections=self._connections,
+            trust=self._trust,
+            inbox=self._files.inbox,
+            bundle=self._bundle,
+        )
+
+    def follow_ups(self) -> FollowUps:
+        corrector = Corrector(
+            keys=self._keys,
+            trust=self._trust,
+            outbox=self._files.outbox,
+            book=self._files.follow_ups,
+            bundle=self._bundle,
+            now_ms=_now_ms,
+        )
+        return FollowUps(
+            oin=self.oin,
+            keys=self._keys,
+            connections=self._connections,
+            trust=self._trust,
+            inbox=self._files.inbox,
+            book=self._files.follow_ups,
+            corrector=corrector,
+            bundle=self._bundle,
+            now_ms=_now_ms,
+        )
+
+    def matcher(self, receiver: Receiver, memory: MatchMemory) -> Matcher:
+        return Matcher(
+            oin=self.oin,
+            agreement=self._agreement,
+            connections=self._connections,
+            trust=self._trust,
+            pseudonymiser=self.pseudonymiser,
+            receiver=receiver,
+            memory=memory,
+        )
+
+    def registrar(self) -> Registrar:
+        return Registrar(
+            oin=self.oin,
+            agreement=self._agreement,
+            keys=self._keys,
+            connections=self._connections,
+            trust=self._trust,
+            pseudonymiser=self.pseudonymiser,
+        )
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _follow_ups(
-    oin: Oin,
-    keys: ParticipantKeys,
-    connections: Connections,
-    trust: Trust,
-    boxes: tuple[Inbox, Outbox, FollowUpBook],
-    bundle: Bundle,
-) -> FollowUps:
-    inbox, outbox, book = boxes
-    corrector = Corrector(keys=keys, trust=trust, outbox=outbox, book=book, bundle=bundle, now_ms=_now_ms)
-    return FollowUps(
-        oin=oin,
-        keys=keys,
-        connections=connections,
-        trust=trust,
-        inbox=inbox,
-        book=book,
-        corrector=corrector,
-        bundle=bundle,
-        now_ms=_now_ms,
-    )
 
 
 def _now_ms() -> int:

@@ -11,9 +11,11 @@ kept encrypted, so that a second run costs no budget.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 
 from sluis.canonical import parse_canonical
 from sluis.client.connection import Connections
@@ -31,6 +33,7 @@ from sluis.pseudonyms import (
     blind_identifiers,
 )
 from sluis.ristretto255 import Element
+from sluis.rpc.in_order import in_order
 from sluis.v1 import directory_pb2, pseudonym_pb2
 
 BATCH = 2048
@@ -89,9 +92,7 @@ class Pseudonymiser:
         Raises NotAuthentic for a proof or key that does not hold, NotPermitted `budget-spent`,
         `not-your-domain`.
         """
-        keys = (await self._domain_keys(agreement, recipient)).get(epoch)
-        if keys is None:
-            raise InvalidInput("unknown-epoch")
+        keys = await self._keys_of(agreement, recipient, epoch)
         known = dict(zip(identifiers, self._cache.get_many(keys.domain, identifiers), strict=True))
         missing = [identifier for identifier, pseudonym in known.items() if pseudonym is None]
         progress(len(identifiers) - len(missing))
@@ -108,6 +109,47 @@ class Pseudonymiser:
         starts = range(0, len(missing), BATCH)
         await asyncio.gather(*(one(missing[start : start + BATCH]) for start in starts))
         return [pseudonym for one_id in identifiers if (pseudonym := known[one_id]) is not None]
+
+    async def lists(
+        self, identifiers: Iterable[Identifier], agreement: str, recipient: Oin, epoch: str
+    ) -> AsyncIterator[tuple[Sequence[Identifier], bytes]]:
+        """Yield identifiers, list by list, with their pseudonyms one after another; each list is kept as a whole.
+
+        Takes no more of the identifiers than it is working on. Raises as `pseudonyms` does.
+        """
+        keys = await self._keys_of(agreement, recipient, epoch)
+
+        async def lists() -> AsyncIterator[list[Identifier]]:
+            remaining = iter(identifiers)
+            while portion := list(islice(remaining, BATCH)):
+                yield portion
+
+        async def one(portion: list[Identifier]) -> tuple[Sequence[Identifier], bytes]:
+            return portion, await self._list(portion, keys)
+
+        async with aclosing(in_order(lists(), one, AT_ONCE)) as done:
+            async for each in done:
+                yield each
+
+    async def _list(self, identifiers: Sequence[Identifier], keys: DomainKeys) -> bytes:
+        kept = self._cache.get_list(keys.domain, identifiers)
+        if kept is not None:
+            return kept
+        known = dict(zip(identifiers, self._cache.get_many(keys.domain, identifiers), strict=True))
+        missing = [identifier for identifier, pseudonym in known.items() if pseudonym is None]
+        if missing:
+            found = dict(zip(missing, await self._evaluate(missing, keys), strict=True))
+            self._cache.put_many(keys.domain, found)
+            known.update(found)
+        pseudonyms = b"".join([pseudonym for one in identifiers if (pseudonym := known[one]) is not None])
+        self._cache.put_list(keys.domain, identifiers, pseudonyms)
+        return pseudonyms
+
+    async def _keys_of(self, agreement: str, recipient: Oin, epoch: str) -> DomainKeys:
+        keys = (await self._domain_keys(agreement, recipient)).get(epoch)
+        if keys is None:
+            raise InvalidInput("unknown-epoch")
+        return keys
 
     async def _evaluate(self, identifiers: Sequence[Identifier], keys: DomainKeys) -> list[Pseudonym]:
         batch = await asyncio.to_thread(blind_identifiers, identifiers, evaluators=len(keys.shares))

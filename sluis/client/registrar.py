@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Keeping a pseudonymised register at the broker: from identifiers with dates to a signed snapshot.
+"""Keeping a pseudonymised register or watch list at the broker: from identifiers with dates to a signed snapshot.
 
 Entries are sorted by pseudonym before they travel, so that two snapshots in different domains cannot be laid
 side by side by their order. (Their dates can: docs/trust-model.md.)
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,7 +15,13 @@ from sluis.client.pseudonymiser import Pseudonymiser
 from sluis.client.trust import Trust
 from sluis.identifiers import Identifier, Oin
 from sluis.keys import ParticipantKeys
-from sluis.register_snapshot import SnapshotEntry, SnapshotHeader, entries_digest, sign_snapshot
+from sluis.register_snapshot import (
+    SnapshotEntry,
+    SnapshotHeader,
+    entries_digest,
+    sign_snapshot,
+    watch_list_name,
+)
 from sluis.v1 import envelope_pb2, register_pb2
 
 BATCH = 2048
@@ -42,8 +48,19 @@ class LoadOutcome:
     log_index: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchList:
+    """A list of the participant's own that the broker keeps."""
+
+    agreement: str
+    name: str
+    epoch: str
+    entries: int
+    valid_until: date
+
+
 class Registrar:
-    """Loads registers."""
+    """Loads registers and watch lists."""
 
     def __init__(
         self,
@@ -78,8 +95,46 @@ class Registrar:
         Raises what pseudonymising raises; NotAuthentic when the answer does not hold.
         """
         return [
-            await self._load(register, recipient, epoch, rows, kind, purpose, progress)
+            await self._load(register, recipient, epoch, rows, kind, purpose, progress, self._send_register)
             for epoch in await self._pseudonymiser.epochs(self._agreement, recipient)
+        ]
+
+    async def watch(
+        self,
+        subjects: Sequence[Identifier],
+        *,
+        kind: str,
+        purpose: str,
+        first_day: date,
+        last_day: date,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> list[LoadOutcome]:
+        """Leave one's own subjects as a watch list in every live epoch, in place of the list before.
+
+        Signals about them that are deposited from now on come to the mailbox; those that lie there already are to
+        be asked for. No subjects: the list is taken back. Raises as `load` does.
+        """
+        rows = [RegisterRow(subject=each, valid_from=first_day, valid_until=last_day) for each in subjects]
+        name = watch_list_name(kind, purpose)
+        return [
+            await self._load(name, self._oin, epoch, rows, kind, purpose, progress, self._send_watch)
+            for epoch in await self._pseudonymiser.epochs(self._agreement, self._oin)
+        ]
+
+    async def watch_lists(self) -> list[WatchList]:
+        """The lists that the broker keeps for this participant, oldest first."""
+        answer = await self._connections.patiently(
+            lambda: self._connections.registers.ListWatches(register_pb2.ListWatchesRequest(), timeout=20)
+        )
+        return [
+            WatchList(
+                agreement=each.agreement,
+                name=each.name,
+                epoch=each.epoch,
+                entries=each.entries,
+                valid_until=date.fromisoformat(each.valid_until),
+            )
+            for each in answer.lists
         ]
 
     async def _load(
@@ -91,21 +146,9 @@ class Registrar:
         kind: str,
         purpose: str,
         progress: Callable[[int], None],
+        send: "_Send",
     ) -> LoadOutcome:
-        pseudonyms = await self._pseudonymiser.pseudonyms(
-            [row.subject for row in rows], self._agreement, recipient, epoch, progress=progress
-        )
-        entries = sorted(
-            {
-                SnapshotEntry(
-                    pseudonym=pseudonym,
-                    valid_from=row.valid_from.isoformat(),
-                    valid_until=row.valid_until.isoformat() if row.valid_until else "",
-                )
-                for row, pseudonym in zip(rows, pseudonyms, strict=True)
-            },
-            key=SnapshotEntry.encode,
-        )
+        entries = await self._entries(recipient, epoch, rows, progress)
         header = SnapshotHeader(
             agreement=self._agreement,
             register_name=register,
@@ -122,9 +165,7 @@ class Registrar:
             purpose=purpose,
         )
         signature = sign_snapshot(header, entries_digest(entries), self._keys.signing)
-        answer = await self._connections.patiently(
-            lambda: self._connections.registers.Load(_parts(start, entries, signature), timeout=300)
-        )
+        answer = await self._connections.patiently(lambda: send(start, entries, signature))
         self._trust.check_receipt(answer.receipt, answer.entry)
         self._trust.keep_receipts()
         decision = answer.decision
@@ -137,6 +178,40 @@ class Registrar:
             reason=decision.reasons[0].code if decision.reasons and not permitted else "",
             log_index=answer.receipt.log_index,
         )
+
+    async def _entries(
+        self, recipient: Oin, epoch: str, rows: Sequence[RegisterRow], progress: Callable[[int], None]
+    ) -> list[SnapshotEntry]:
+        pseudonyms = await self._pseudonymiser.pseudonyms(
+            [row.subject for row in rows], self._agreement, recipient, epoch, progress=progress
+        )
+        return sorted(
+            {
+                SnapshotEntry(
+                    pseudonym=pseudonym,
+                    valid_from=row.valid_from.isoformat(),
+                    valid_until=row.valid_until.isoformat() if row.valid_until else "",
+                )
+                for row, pseudonym in zip(rows, pseudonyms, strict=True)
+            },
+            key=SnapshotEntry.encode,
+        )
+
+    async def _send_register(
+        self, start: register_pb2.LoadStart, entries: Sequence[SnapshotEntry], signature: bytes
+    ) -> register_pb2.LoadResponse:
+        return await self._connections.registers.Load(_parts(start, entries, signature), timeout=300)
+
+    async def _send_watch(
+        self, start: register_pb2.LoadStart, entries: Sequence[SnapshotEntry], signature: bytes
+    ) -> register_pb2.LoadResponse:
+        parts = (register_pb2.WatchRequest(part=part) async for part in _parts(start, entries, signature))
+        return (await self._connections.registers.Watch(parts, timeout=300)).answer
+
+
+_Send = Callable[
+    [register_pb2.LoadStart, Sequence[SnapshotEntry], bytes], Awaitable[register_pb2.LoadResponse]
+]
 
 
 async def _parts(

@@ -8,7 +8,6 @@ A stream that breaks is opened again; what was not answered is sent again, byte 
 
 import asyncio
 import json
-import secrets
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -25,7 +24,7 @@ from sluis.client.trust import Trust
 from sluis.encoding import lp
 from sluis.envelope import Field, seal
 from sluis.errors import InvalidInput, NotAuthentic
-from sluis.header import Delivery, Header
+from sluis.header import Delivery, Header, new_uuid7
 from sluis.identifiers import Identifier, Oin, find_hidden_identifiers
 from sluis.keys import ParticipantKeys
 from sluis.policy.bundle import Bundle
@@ -307,10 +306,3 @@ def check_fields(bundle: Bundle, fields: Mapping[str, str], claims: Mapping[str,
             raise InvalidInput("unknown-value", "the claim is unknown or has the wrong form", where=name)
         if isinstance(claim, ClaimSpec) and claim.equals and claim.expected(fields) != value:
             raise InvalidInput("unknown-value", "the claim differs from the sealed fields", where=name)
-
-
-def new_uuid7(now_ms: int) -> UUID:
-    """A version 7 UUID (RFC 9562 5.7): 48 bits of time, the rest random."""
-    value = (now_ms << 80) | int.from_bytes(secrets.token_bytes(10), "big")
-    value = (value & ~(0xF << 76)) | (7 << 76)
-    return UUID(int=(value & ~(0x3 << 62)) | (0x2 << 62))

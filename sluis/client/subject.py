@@ -55,10 +55,24 @@ async def ask_subject(
     A domain that cannot be asked (no key, budget spent) is reported, never left out in silence. Raises NotAuthentic
     for an answer that does not hold.
     """
+    asked, not_asked = await own_pseudonyms(identifier, connections, pseudonymiser)
+    questions = [audit_pb2.SubjectQuestion(domain=domain, pseudonym=pseudonym) for domain, pseudonym in asked]
+    found: list[SubjectExchange] = []
+    if questions:
+        request = audit_pb2.FindSubjectRequest(questions=questions)
+        answer = await connections.patiently(lambda: connections.audit.FindSubject(request, timeout=60))
+        found = [await _checked(item, oin, trust) for item in answer.exchanges]
+    return SubjectReport(domains=len(questions), exchanges=tuple(found), not_asked=tuple(not_asked))
+
+
+async def own_pseudonyms(
+    identifier: Identifier, connections: Connections, pseudonymiser: Pseudonymiser
+) -> tuple[list[tuple[audit_pb2.SubjectDomain, bytes]], list[tuple[str, str, str, str]]]:
+    """The subject's pseudonym in every domain of the organisation's own exchanges, and the domains without one."""
     listed = await connections.patiently(
         lambda: connections.audit.ListSubjectDomains(audit_pb2.ListSubjectDomainsRequest(), timeout=30)
     )
-    questions: list[audit_pb2.SubjectQuestion] = []
+    found: list[tuple[audit_pb2.SubjectDomain, bytes]] = []
     not_asked: list[tuple[str, str, str, str]] = []
     for domain in listed.domains:
         try:
@@ -70,13 +84,8 @@ async def ask_subject(
         except SluisError as error:
             not_asked.append((domain.agreement, domain.recipient_oin, domain.epoch, error.code))
             continue
-        questions.append(audit_pb2.SubjectQuestion(domain=domain, pseudonym=pseudonym))
-    found: list[SubjectExchange] = []
-    if questions:
-        request = audit_pb2.FindSubjectRequest(questions=questions)
-        answer = await connections.patiently(lambda: connections.audit.FindSubject(request, timeout=60))
-        found = [await _checked(item, oin, trust) for item in answer.exchanges]
-    return SubjectReport(domains=len(questions), exchanges=tuple(found), not_asked=tuple(not_asked))
+        found.append((domain, pseudonym))
+    return found, not_asked
 
 
 async def _checked(message: audit_pb2.SubjectExchange, oin: Oin, trust: Trust) -> SubjectExchange:

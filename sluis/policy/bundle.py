@@ -31,6 +31,7 @@ from sluis.policy.schema import read
 from sluis.policy.yaml_strict import MAX_BYTES, Document, load, refusal
 
 MAX_FILES = 500
+SMALL = 1 << 16  # bytes; what is larger is read again each time, and takes no room
 ZONE = "Europe/Amsterdam"
 FOLLOW_UPS = "follow_ups"
 
@@ -118,7 +119,7 @@ def load_bundle(directory: Traversable | Path) -> Bundle:
 
 def read_bundle(files: Mapping[str, bytes]) -> Bundle:
     """Build a bundle from files by name (`catalog/roles.yaml`). Raises InvalidInput `malformed-rule`."""
-    documents = {name: load(data, name) for name, data in files.items()}
+    documents = {name: _document(data, name) for name, data in files.items()}
     words = {_stem(name): document for name, document in documents.items() if name.startswith("catalog/")}
     if missing := set(SORTS) - words.keys() - {FOLLOW_UPS}:
         raise refusal("this file of the catalogue is missing", f"catalog/{min(missing)}.yaml", 1)
@@ -134,6 +135,16 @@ def read_bundle(files: Mapping[str, bytes]) -> Bundle:
             raise texts[name].refusal(f"the id `{agreement.id}` differs from the name of the file", ("id",))
     check_agreements(agreements, texts, catalog)
     return _indexed(_digest(documents), catalog, agreements)
+
+
+def _document(data: bytes, name: str) -> Document:
+    return _remembered(data, name) if len(data) <= SMALL else load(data, name)
+
+
+@lru_cache(maxsize=64)
+def _remembered(data: bytes, name: str) -> Document:
+    """Read a file; of two versions of the rules most files are the same. Nobody changes a document."""
+    return load(data, name)
 
 
 def _indexed(digest: str, catalog: Catalog, agreements: Mapping[str, Agreement]) -> Bundle:

@@ -55,6 +55,8 @@ ENGINE_CODES = frozenset(
         "FIELD_NOT_LISTED",
         "STRICT",
         "RULE_STOPPED",
+        "WATCH_TOO_LARGE",
+        "WATCH_TOO_LONG",
         "ENGINE_ERROR",
     }
 )

@@ -25,6 +25,10 @@ OPERATION = {
     Operation.PUSH: "De afzender stuurt een signaal, verzegeld voor de ontvanger.",
     Operation.RELEASE: "Een signaal dat klaarligt komt vrij als de ontvanger ernaar vraagt en er een treffer is.",
     Operation.QUESTION: "De afzender vraagt of er signalen zijn. Er gaan alleen pseudoniemen mee.",
+    Operation.WATCH: (
+        "De afzender laat een lijst achter en hoort het als er een signaal binnenkomt over wie erop staat. "
+        "Er gaan alleen pseudoniemen mee."
+    ),
     Operation.REGISTER: "De afzender laadt een register. Er gaan alleen pseudoniemen en datums mee.",
     Operation.ASK: "De ontvanger van een signaal stelt daarover een vraag aan de afzender. Er gaan alleen codes mee.",
     Operation.ANSWER: "Wie een signaal stuurde, beantwoordt een vraag daarover. Er gaan alleen codes mee.",

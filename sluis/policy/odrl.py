@@ -197,6 +197,7 @@ def odrl_profile() -> Json:
     actions = {
         Operation.PUSH: "Send a sealed signal to its recipient.",
         Operation.QUESTION: "Ask which signals there are about one's own relations, by pseudonyms.",
+        Operation.WATCH: "Leave a list of pseudonyms, to be told when a signal about one of them arrives.",
         Operation.RELEASE: "Let a deposited signal go to the recipient who asked.",
         Operation.REGISTER: "Load a register of pseudonyms.",
         Operation.ASK: "Ask the sender of a signal a question about it, in codes.",

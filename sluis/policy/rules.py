@@ -25,13 +25,15 @@ class Operation(StrEnum):
 
     PUSH = "push"
     QUESTION = "question"
+    WATCH = "watch"
     RELEASE = "release"
     REGISTER = "register"
     ASK = "ask"
     ANSWER = "answer"
 
 
-# Only these carry sealed fields; a question and a register carry pseudonyms, ask and answer (about a signal) codes.
+# Only these carry sealed fields; a question, a watch list and a register carry pseudonyms, ask and answer (about a
+# signal) codes.
 WITH_FIELDS = frozenset({Operation.PUSH, Operation.RELEASE})
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sluis.v1 import envelope_pb2 as sluis_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluis/v1/exchange.proto\x12\x08sluis.v1\x1a\x17sluis/v1/envelope.proto\"\\\n\x0bPushRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12$\n\x08\x65nvelope\x18\x02 \x01(\x0b\x32\x12.sluis.v1.Envelope\x12\x0e\n\x06strict\x18\x03 \x01(\x08\"\x81\x01\n\x0cPushResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\"\n\x07receipt\x18\x02 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\x18\n\x10repeated_request\x18\x04 \x01(\x08\":\n\x11PushStreamRequest\x12%\n\x06pushes\x18\x01 \x03(\x0b\x32\x15.sluis.v1.PushRequest\";\n\x12PushStreamResponse\x12%\n\x07results\x18\x01 \x03(\x0b\x32\x14.sluis.v1.PushResult\"\x80\x01\n\nPushResult\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12(\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x16.sluis.v1.PushResponseH\x00\x12$\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x13.sluis.v1.ItemErrorH\x00\x42\t\n\x07outcome\"|\n\x0cMatchRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x11\n\tagreement\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\r\n\x05\x65poch\x18\x05 \x01(\t\x12\x12\n\npseudonyms\x18\x06 \x01(\x0c\"\x82\x01\n\rMatchResponse\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\'\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x15.sluis.v1.MatchAnswerH\x00\x12$\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x13.sluis.v1.ItemErrorH\x00\x42\t\n\x07outcome\"\xa5\x01\n\x0bMatchAnswer\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\r\n\x05\x61sked\x18\x02 \x01(\r\x12 \n\x04hits\x18\x03 \x03(\x0b\x32\x12.sluis.v1.MatchHit\x12\"\n\x07receipt\x18\x04 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\r\n\x05\x65ntry\x18\x05 \x01(\x0c\x12\x0c\n\x04last\x18\x06 \x01(\x08\"B\n\x08MatchHit\x12\x10\n\x08position\x18\x01 \x01(\r\x12$\n\x08\x64\x65livery\x18\x02 \x01(\x0b\x32\x12.sluis.v1.Delivery\" \n\x0eReceiveRequest\x12\x0e\n\x06\x66ollow\x18\x01 \x01(\x08\"L\n\x0fReceiveResponse\x12&\n\ndeliveries\x18\x01 \x03(\x0b\x32\x12.sluis.v1.Delivery\x12\x11\n\tcaught_up\x18\x02 \x01(\x08\"\xa5\x01\n\x08\x44\x65livery\x12\x11\n\tlog_index\x18\x01 \x01(\x04\x12$\n\x08\x65nvelope\x18\x02 \x01(\x0b\x32\x12.sluis.v1.Envelope\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\"\n\x07receipt\x18\x04 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12-\n\tredaction\x18\x05 \x01(\x0b\x32\x1a.sluis.v1.RedactionReceipt\")\n\x12\x41\x63knowledgeRequest\x12\x13\n\x0blog_indexes\x18\x01 \x03(\x04\"M\n\x13\x41\x63knowledgeResponse\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\r\x12\x0f\n\x07\x61lready\x18\x02 \x01(\r\x12\x0f\n\x07unknown\x18\x03 \x03(\x04\x32\xe1\x02\n\x0f\x45xchangeService\x12\x35\n\x04Push\x12\x15.sluis.v1.PushRequest\x1a\x16.sluis.v1.PushResponse\x12K\n\nPushStream\x12\x1b.sluis.v1.PushStreamRequest\x1a\x1c.sluis.v1.PushStreamResponse(\x01\x30\x01\x12<\n\x05Match\x12\x16.sluis.v1.MatchRequest\x1a\x17.sluis.v1.MatchResponse(\x01\x30\x01\x12@\n\x07Receive\x12\x18.sluis.v1.ReceiveRequest\x1a\x19.sluis.v1.ReceiveResponse0\x01\x12J\n\x0b\x41\x63knowledge\x12\x1c.sluis.v1.AcknowledgeRequest\x1a\x1d.sluis.v1.AcknowledgeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluis/v1/exchange.proto\x12\x08sluis.v1\x1a\x17sluis/v1/envelope.proto\"\\\n\x0bPushRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12$\n\x08\x65nvelope\x18\x02 \x01(\x0b\x32\x12.sluis.v1.Envelope\x12\x0e\n\x06strict\x18\x03 \x01(\x08\"\x81\x01\n\x0cPushResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\"\n\x07receipt\x18\x02 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\x18\n\x10repeated_request\x18\x04 \x01(\x08\":\n\x11PushStreamRequest\x12%\n\x06pushes\x18\x01 \x03(\x0b\x32\x15.sluis.v1.PushRequest\";\n\x12PushStreamResponse\x12%\n\x07results\x18\x01 \x03(\x0b\x32\x14.sluis.v1.PushResult\"\x80\x01\n\nPushResult\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12(\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x16.sluis.v1.PushResponseH\x00\x12$\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x13.sluis.v1.ItemErrorH\x00\x42\t\n\x07outcome\"\x92\x01\n\x0cMatchRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x11\n\tagreement\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\r\n\x05\x65poch\x18\x05 \x01(\t\x12\x12\n\npseudonyms\x18\x06 \x01(\x0c\x12\x14\n\x0c\x64igest_index\x18\x07 \x01(\x04\"\x82\x01\n\rMatchResponse\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\'\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x15.sluis.v1.MatchAnswerH\x00\x12$\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x13.sluis.v1.ItemErrorH\x00\x42\t\n\x07outcome\"\xa5\x01\n\x0bMatchAnswer\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\r\n\x05\x61sked\x18\x02 \x01(\r\x12 \n\x04hits\x18\x03 \x03(\x0b\x32\x12.sluis.v1.MatchHit\x12\"\n\x07receipt\x18\x04 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\r\n\x05\x65ntry\x18\x05 \x01(\x0c\x12\x0c\n\x04last\x18\x06 \x01(\x08\"B\n\x08MatchHit\x12\x10\n\x08position\x18\x01 \x01(\r\x12$\n\x08\x64\x65livery\x18\x02 \x01(\x0b\x32\x12.sluis.v1.Delivery\"x\n\x12\x46\x65tchDigestRequest\x12\x11\n\tagreement\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\t\x12\x13\n\x0bsince_index\x18\x05 \x01(\x04\x12\x0c\n\x04\x62its\x18\x06 \x01(\r\"U\n\x13\x46\x65tchDigestResponse\x12&\n\x05start\x18\x01 \x01(\x0b\x32\x15.sluis.v1.DigestStartH\x00\x12\x0e\n\x04\x62ody\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x89\x01\n\x0b\x44igestStart\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\"\n\x07receipt\x18\x02 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\x0e\n\x06header\x18\x04 \x01(\x0c\x12\x11\n\tsignature\x18\x05 \x01(\x0c\" \n\x0eReceiveRequest\x12\x0e\n\x06\x66ollow\x18\x01 \x01(\x08\"L\n\x0fReceiveResponse\x12&\n\ndeliveries\x18\x01 \x03(\x0b\x32\x12.sluis.v1.Delivery\x12\x11\n\tcaught_up\x18\x02 \x01(\x08\"\xa5\x01\n\x08\x44\x65livery\x12\x11\n\tlog_index\x18\x01 \x01(\x04\x12$\n\x08\x65nvelope\x18\x02 \x01(\x0b\x32\x12.sluis.v1.Envelope\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\"\n\x07receipt\x18\x04 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12-\n\tredaction\x18\x05 \x01(\x0b\x32\x1a.sluis.v1.RedactionReceipt\")\n\x12\x41\x63knowledgeRequest\x12\x13\n\x0blog_indexes\x18\x01 \x03(\x04\"\\\n\x13\x41\x63knowledgeResponse\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\r\x12\x0f\n\x07\x61lready\x18\x02 \x01(\r\x12\x0f\n\x07unknown\x18\x03 \x03(\x04\x12\r\n\x05\x65nded\x18\x04 \x03(\x04\x32\xaf\x03\n\x0f\x45xchangeService\x12\x35\n\x04Push\x12\x15.sluis.v1.PushRequest\x1a\x16.sluis.v1.PushResponse\x12K\n\nPushStream\x12\x1b.sluis.v1.PushStreamRequest\x1a\x1c.sluis.v1.PushStreamResponse(\x01\x30\x01\x12<\n\x05Match\x12\x16.sluis.v1.MatchRequest\x1a\x17.sluis.v1.MatchResponse(\x01\x30\x01\x12L\n\x0b\x46\x65tchDigest\x12\x1c.sluis.v1.FetchDigestRequest\x1a\x1d.sluis.v1.FetchDigestResponse0\x01\x12@\n\x07Receive\x12\x18.sluis.v1.ReceiveRequest\x1a\x19.sluis.v1.ReceiveResponse0\x01\x12J\n\x0b\x41\x63knowledge\x12\x1c.sluis.v1.AcknowledgeRequest\x1a\x1d.sluis.v1.AcknowledgeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,24 +42,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUSHSTREAMRESPONSE']._serialized_end=407
   _globals['_PUSHRESULT']._serialized_start=410
   _globals['_PUSHRESULT']._serialized_end=538
-  _globals['_MATCHREQUEST']._serialized_start=540
-  _globals['_MATCHREQUEST']._serialized_end=664
-  _globals['_MATCHRESPONSE']._serialized_start=667
-  _globals['_MATCHRESPONSE']._serialized_end=797
-  _globals['_MATCHANSWER']._serialized_start=800
-  _globals['_MATCHANSWER']._serialized_end=965
-  _globals['_MATCHHIT']._serialized_start=967
-  _globals['_MATCHHIT']._serialized_end=1033
-  _globals['_RECEIVEREQUEST']._serialized_start=1035
-  _globals['_RECEIVEREQUEST']._serialized_end=1067
-  _globals['_RECEIVERESPONSE']._serialized_start=1069
-  _globals['_RECEIVERESPONSE']._serialized_end=1145
-  _globals['_DELIVERY']._serialized_start=1148
-  _globals['_DELIVERY']._serialized_end=1313
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=1315
-  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=1356
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=1358
-  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=1435
-  _globals['_EXCHANGESERVICE']._serialized_start=1438
-  _globals['_EXCHANGESERVICE']._serialized_end=1791
+  _globals['_MATCHREQUEST']._serialized_start=541
+  _globals['_MATCHREQUEST']._serialized_end=687
+  _globals['_MATCHRESPONSE']._serialized_start=690
+  _globals['_MATCHRESPONSE']._serialized_end=820
+  _globals['_MATCHANSWER']._serialized_start=823
+  _globals['_MATCHANSWER']._serialized_end=988
+  _globals['_MATCHHIT']._serialized_start=990
+  _globals['_MATCHHIT']._serialized_end=1056
+  _globals['_FETCHDIGESTREQUEST']._serialized_start=1058
+  _globals['_FETCHDIGESTREQUEST']._serialized_end=1178
+  _globals['_FETCHDIGESTRESPONSE']._serialized_start=1180
+  _globals['_FETCHDIGESTRESPONSE']._serialized_end=1265
+  _globals['_DIGESTSTART']._serialized_start=1268
+  _globals['_DIGESTSTART']._serialized_end=1405
+  _globals['_RECEIVEREQUEST']._serialized_start=1407
+  _globals['_RECEIVEREQUEST']._serialized_end=1439
+  _globals['_RECEIVERESPONSE']._serialized_start=1441
+  _globals['_RECEIVERESPONSE']._serialized_end=1517
+  _globals['_DELIVERY']._serialized_start=1520
+  _globals['_DELIVERY']._serialized_end=1685
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_start=1687
+  _globals['_ACKNOWLEDGEREQUEST']._serialized_end=1728
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_start=1730
+  _globals['_ACKNOWLEDGERESPONSE']._serialized_end=1822
+  _globals['_EXCHANGESERVICE']._serialized_start=1825
+  _globals['_EXCHANGESERVICE']._serialized_end=2256
 # @@protoc_insertion_point(module_scope)

@@ -52,20 +52,22 @@ class PushResult(_message.Message):
     def __init__(self, idempotency_key: _Optional[str] = ..., answer: _Optional[_Union[PushResponse, _Mapping]] = ..., error: _Optional[_Union[_envelope_pb2.ItemError, _Mapping]] = ...) -> None: ...
 
 class MatchRequest(_message.Message):
-    __slots__ = ("idempotency_key", "agreement", "purpose", "kind", "epoch", "pseudonyms")
+    __slots__ = ("idempotency_key", "agreement", "purpose", "kind", "epoch", "pseudonyms", "digest_index")
     IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     AGREEMENT_FIELD_NUMBER: _ClassVar[int]
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     PSEUDONYMS_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_INDEX_FIELD_NUMBER: _ClassVar[int]
     idempotency_key: str
     agreement: str
     purpose: str
     kind: str
     epoch: str
     pseudonyms: bytes
-    def __init__(self, idempotency_key: _Optional[str] = ..., agreement: _Optional[str] = ..., purpose: _Optional[str] = ..., kind: _Optional[str] = ..., epoch: _Optional[str] = ..., pseudonyms: _Optional[bytes] = ...) -> None: ...
+    digest_index: int
+    def __init__(self, idempotency_key: _Optional[str] = ..., agreement: _Optional[str] = ..., purpose: _Optional[str] = ..., kind: _Optional[str] = ..., epoch: _Optional[str] = ..., pseudonyms: _Optional[bytes] = ..., digest_index: _Optional[int] = ...) -> None: ...
 
 class MatchResponse(_message.Message):
     __slots__ = ("idempotency_key", "answer", "error")
@@ -100,6 +102,44 @@ class MatchHit(_message.Message):
     position: int
     delivery: Delivery
     def __init__(self, position: _Optional[int] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ...) -> None: ...
+
+class FetchDigestRequest(_message.Message):
+    __slots__ = ("agreement", "purpose", "kind", "epoch", "since_index", "bits")
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SINCE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    BITS_FIELD_NUMBER: _ClassVar[int]
+    agreement: str
+    purpose: str
+    kind: str
+    epoch: str
+    since_index: int
+    bits: int
+    def __init__(self, agreement: _Optional[str] = ..., purpose: _Optional[str] = ..., kind: _Optional[str] = ..., epoch: _Optional[str] = ..., since_index: _Optional[int] = ..., bits: _Optional[int] = ...) -> None: ...
+
+class FetchDigestResponse(_message.Message):
+    __slots__ = ("start", "body")
+    START_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    start: DigestStart
+    body: bytes
+    def __init__(self, start: _Optional[_Union[DigestStart, _Mapping]] = ..., body: _Optional[bytes] = ...) -> None: ...
+
+class DigestStart(_message.Message):
+    __slots__ = ("decision", "receipt", "entry", "header", "signature")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    decision: _envelope_pb2.Decision
+    receipt: _envelope_pb2.Receipt
+    entry: bytes
+    header: bytes
+    signature: bytes
+    def __init__(self, decision: _Optional[_Union[_envelope_pb2.Decision, _Mapping]] = ..., receipt: _Optional[_Union[_envelope_pb2.Receipt, _Mapping]] = ..., entry: _Optional[bytes] = ..., header: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class ReceiveRequest(_message.Message):
     __slots__ = ("follow",)
@@ -136,11 +176,13 @@ class AcknowledgeRequest(_message.Message):
     def __init__(self, log_indexes: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class AcknowledgeResponse(_message.Message):
-    __slots__ = ("acknowledged", "already", "unknown")
+    __slots__ = ("acknowledged", "already", "unknown", "ended")
     ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     ALREADY_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
     acknowledged: int
     already: int
     unknown: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, acknowledged: _Optional[int] = ..., already: _Optional[int] = ..., unknown: _Optional[_Iterable[int]] = ...) -> None: ...
+    ended: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, acknowledged: _Optional[int] = ..., already: _Optional[int] = ..., unknown: _Optional[_Iterable[int]] = ..., ended: _Optional[_Iterable[int]] = ...) -> None: ...

@@ -50,6 +50,11 @@ class ExchangeServiceStub:
                 request_serializer=sluis_dot_v1_dot_exchange__pb2.MatchRequest.SerializeToString,
                 response_deserializer=sluis_dot_v1_dot_exchange__pb2.MatchResponse.FromString,
                 _registered_method=True)
+        self.FetchDigest = channel.unary_stream(
+                '/sluis.v1.ExchangeService/FetchDigest',
+                request_serializer=sluis_dot_v1_dot_exchange__pb2.FetchDigestRequest.SerializeToString,
+                response_deserializer=sluis_dot_v1_dot_exchange__pb2.FetchDigestResponse.FromString,
+                _registered_method=True)
         self.Receive = channel.unary_stream(
                 '/sluis.v1.ExchangeService/Receive',
                 request_serializer=sluis_dot_v1_dot_exchange__pb2.ReceiveRequest.SerializeToString,
@@ -81,7 +86,14 @@ class ExchangeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Match(self, request_iterator, context):
-        """Asks which of the caller's own subjects have a deposited signal.
+        """Asks which of the caller's own subjects have a deposited signal; frames are answered in order, a few at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FetchDigest(self, request, context):
+        """Gives a digest of what lies deposited for the caller, against which it tests its own subjects by itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -118,6 +130,11 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
                     servicer.Match,
                     request_deserializer=sluis_dot_v1_dot_exchange__pb2.MatchRequest.FromString,
                     response_serializer=sluis_dot_v1_dot_exchange__pb2.MatchResponse.SerializeToString,
+            ),
+            'FetchDigest': grpc.unary_stream_rpc_method_handler(
+                    servicer.FetchDigest,
+                    request_deserializer=sluis_dot_v1_dot_exchange__pb2.FetchDigestRequest.FromString,
+                    response_serializer=sluis_dot_v1_dot_exchange__pb2.FetchDigestResponse.SerializeToString,
             ),
             'Receive': grpc.unary_stream_rpc_method_handler(
                     servicer.Receive,
@@ -212,6 +229,33 @@ class ExchangeService:
             '/sluis.v1.ExchangeService/Match',
             sluis_dot_v1_dot_exchange__pb2.MatchRequest.SerializeToString,
             sluis_dot_v1_dot_exchange__pb2.MatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FetchDigest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sluis.v1.ExchangeService/FetchDigest',
+            sluis_dot_v1_dot_exchange__pb2.FetchDigestRequest.SerializeToString,
+            sluis_dot_v1_dot_exchange__pb2.FetchDigestResponse.FromString,
             options,
             channel_credentials,
             insecure,

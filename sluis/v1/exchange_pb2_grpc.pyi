@@ -40,7 +40,9 @@ class ExchangeServiceStub:
     PushStream: _grpc.StreamStreamMultiCallable[_exchange_pb2.PushStreamRequest, _exchange_pb2.PushStreamResponse]
     """Offers many signals; each frame is answered by one frame, in order."""
     Match: _grpc.StreamStreamMultiCallable[_exchange_pb2.MatchRequest, _exchange_pb2.MatchResponse]
-    """Asks which of the caller's own subjects have a deposited signal."""
+    """Asks which of the caller's own subjects have a deposited signal; frames are answered in order, a few at a time."""
+    FetchDigest: _grpc.UnaryStreamMultiCallable[_exchange_pb2.FetchDigestRequest, _exchange_pb2.FetchDigestResponse]
+    """Gives a digest of what lies deposited for the caller, against which it tests its own subjects by itself."""
     Receive: _grpc.UnaryStreamMultiCallable[_exchange_pb2.ReceiveRequest, _exchange_pb2.ReceiveResponse]
     """Delivers the caller's mailbox, oldest first, until acknowledged."""
     Acknowledge: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.AcknowledgeRequest, _exchange_pb2.AcknowledgeResponse]
@@ -56,7 +58,9 @@ class ExchangeServiceAsyncStub(ExchangeServiceStub):
     PushStream: _aio.StreamStreamMultiCallable[_exchange_pb2.PushStreamRequest, _exchange_pb2.PushStreamResponse]  # type: ignore[assignment]
     """Offers many signals; each frame is answered by one frame, in order."""
     Match: _aio.StreamStreamMultiCallable[_exchange_pb2.MatchRequest, _exchange_pb2.MatchResponse]  # type: ignore[assignment]
-    """Asks which of the caller's own subjects have a deposited signal."""
+    """Asks which of the caller's own subjects have a deposited signal; frames are answered in order, a few at a time."""
+    FetchDigest: _aio.UnaryStreamMultiCallable[_exchange_pb2.FetchDigestRequest, _exchange_pb2.FetchDigestResponse]  # type: ignore[assignment]
+    """Gives a digest of what lies deposited for the caller, against which it tests its own subjects by itself."""
     Receive: _aio.UnaryStreamMultiCallable[_exchange_pb2.ReceiveRequest, _exchange_pb2.ReceiveResponse]  # type: ignore[assignment]
     """Delivers the caller's mailbox, oldest first, until acknowledged."""
     Acknowledge: _aio.UnaryUnaryMultiCallable[_exchange_pb2.AcknowledgeRequest, _exchange_pb2.AcknowledgeResponse]  # type: ignore[assignment]
@@ -87,7 +91,15 @@ class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_exchange_pb2.MatchRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_exchange_pb2.MatchResponse], _abc.AsyncIterator[_exchange_pb2.MatchResponse]]:
-        """Asks which of the caller's own subjects have a deposited signal."""
+        """Asks which of the caller's own subjects have a deposited signal; frames are answered in order, a few at a time."""
+
+    @_abc_1.abstractmethod
+    def FetchDigest(
+        self,
+        request: _exchange_pb2.FetchDigestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_exchange_pb2.FetchDigestResponse], _abc.AsyncIterator[_exchange_pb2.FetchDigestResponse]]:
+        """Gives a digest of what lies deposited for the caller, against which it tests its own subjects by itself."""
 
     @_abc_1.abstractmethod
     def Receive(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from sluis.v1 import envelope_pb2 as sluis_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluis/v1/register.proto\x12\x08sluis.v1\x1a\x17sluis/v1/envelope.proto\"\x89\x01\n\x0bLoadRequest\x12$\n\x05start\x18\x01 \x01(\x0b\x32\x13.sluis.v1.LoadStartH\x00\x12$\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x13.sluis.v1.LoadBatchH\x00\x12&\n\x06\x66inish\x18\x03 \x01(\x0b\x32\x14.sluis.v1.LoadFinishH\x00\x42\x06\n\x04part\"S\n\tLoadStart\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0e\n\x06header\x18\x02 \x01(\x0c\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\"5\n\tLoadBatch\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.sluis.v1.RegisterEntry\"K\n\rRegisterEntry\x12\x11\n\tpseudonym\x18\x01 \x01(\x0c\x12\x12\n\nvalid_from\x18\x02 \x01(\t\x12\x13\n\x0bvalid_until\x18\x03 \x01(\t\"\x1f\n\nLoadFinish\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"x\n\x0cLoadResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x04\x12\"\n\x07receipt\x18\x03 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\r\n\x05\x65ntry\x18\x04 \x01(\x0c\x32J\n\x0fRegisterService\x12\x37\n\x04Load\x12\x15.sluis.v1.LoadRequest\x1a\x16.sluis.v1.LoadResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluis/v1/register.proto\x12\x08sluis.v1\x1a\x17sluis/v1/envelope.proto\"\x89\x01\n\x0bLoadRequest\x12$\n\x05start\x18\x01 \x01(\x0b\x32\x13.sluis.v1.LoadStartH\x00\x12$\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x13.sluis.v1.LoadBatchH\x00\x12&\n\x06\x66inish\x18\x03 \x01(\x0b\x32\x14.sluis.v1.LoadFinishH\x00\x42\x06\n\x04part\"S\n\tLoadStart\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12\x0e\n\x06header\x18\x02 \x01(\x0c\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\"5\n\tLoadBatch\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.sluis.v1.RegisterEntry\"K\n\rRegisterEntry\x12\x11\n\tpseudonym\x18\x01 \x01(\x0c\x12\x12\n\nvalid_from\x18\x02 \x01(\t\x12\x13\n\x0bvalid_until\x18\x03 \x01(\t\"\x1f\n\nLoadFinish\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"x\n\x0cLoadResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x04\x12\"\n\x07receipt\x18\x03 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\r\n\x05\x65ntry\x18\x04 \x01(\x0c\"3\n\x0cWatchRequest\x12#\n\x04part\x18\x01 \x01(\x0b\x32\x15.sluis.v1.LoadRequest\"7\n\rWatchResponse\x12&\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x16.sluis.v1.LoadResponse\"\x14\n\x12ListWatchesRequest\"9\n\x13ListWatchesResponse\x12\"\n\x05lists\x18\x01 \x03(\x0b\x32\x13.sluis.v1.WatchList\"t\n\tWatchList\x12\x11\n\tagreement\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x04 \x01(\x04\x12\x13\n\x0bvalid_until\x18\x05 \x01(\t\x12\x11\n\tlog_index\x18\x06 \x01(\x04\x32\xd2\x01\n\x0fRegisterService\x12\x37\n\x04Load\x12\x15.sluis.v1.LoadRequest\x1a\x16.sluis.v1.LoadResponse(\x01\x12:\n\x05Watch\x12\x16.sluis.v1.WatchRequest\x1a\x17.sluis.v1.WatchResponse(\x01\x12J\n\x0bListWatches\x12\x1c.sluis.v1.ListWatchesRequest\x1a\x1d.sluis.v1.ListWatchesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOADFINISH']._serialized_end=450
   _globals['_LOADRESPONSE']._serialized_start=452
   _globals['_LOADRESPONSE']._serialized_end=572
-  _globals['_REGISTERSERVICE']._serialized_start=574
-  _globals['_REGISTERSERVICE']._serialized_end=648
+  _globals['_WATCHREQUEST']._serialized_start=574
+  _globals['_WATCHREQUEST']._serialized_end=625
+  _globals['_WATCHRESPONSE']._serialized_start=627
+  _globals['_WATCHRESPONSE']._serialized_end=682
+  _globals['_LISTWATCHESREQUEST']._serialized_start=684
+  _globals['_LISTWATCHESREQUEST']._serialized_end=704
+  _globals['_LISTWATCHESRESPONSE']._serialized_start=706
+  _globals['_LISTWATCHESRESPONSE']._serialized_end=763
+  _globals['_WATCHLIST']._serialized_start=765
+  _globals['_WATCHLIST']._serialized_end=881
+  _globals['_REGISTERSERVICE']._serialized_start=884
+  _globals['_REGISTERSERVICE']._serialized_end=1094
 # @@protoc_insertion_point(module_scope)

@@ -62,3 +62,41 @@ class LoadResponse(_message.Message):
     receipt: _envelope_pb2.Receipt
     entry: bytes
     def __init__(self, decision: _Optional[_Union[_envelope_pb2.Decision, _Mapping]] = ..., entries: _Optional[int] = ..., receipt: _Optional[_Union[_envelope_pb2.Receipt, _Mapping]] = ..., entry: _Optional[bytes] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ("part",)
+    PART_FIELD_NUMBER: _ClassVar[int]
+    part: LoadRequest
+    def __init__(self, part: _Optional[_Union[LoadRequest, _Mapping]] = ...) -> None: ...
+
+class WatchResponse(_message.Message):
+    __slots__ = ("answer",)
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    answer: LoadResponse
+    def __init__(self, answer: _Optional[_Union[LoadResponse, _Mapping]] = ...) -> None: ...
+
+class ListWatchesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListWatchesResponse(_message.Message):
+    __slots__ = ("lists",)
+    LISTS_FIELD_NUMBER: _ClassVar[int]
+    lists: _containers.RepeatedCompositeFieldContainer[WatchList]
+    def __init__(self, lists: _Optional[_Iterable[_Union[WatchList, _Mapping]]] = ...) -> None: ...
+
+class WatchList(_message.Message):
+    __slots__ = ("agreement", "name", "epoch", "entries", "valid_until", "log_index")
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    VALID_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    LOG_INDEX_FIELD_NUMBER: _ClassVar[int]
+    agreement: str
+    name: str
+    epoch: str
+    entries: int
+    valid_until: str
+    log_index: int
+    def __init__(self, agreement: _Optional[str] = ..., name: _Optional[str] = ..., epoch: _Optional[str] = ..., entries: _Optional[int] = ..., valid_until: _Optional[str] = ..., log_index: _Optional[int] = ...) -> None: ...

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RegisterServiceStub:
-    """Keeps registers such as that of firms with a valid certificate.
+    """Keeps registers such as that of firms with a valid certificate, and lists of subjects that a party watches.
     """
 
     def __init__(self, channel):
@@ -40,14 +40,40 @@ class RegisterServiceStub:
                 request_serializer=sluis_dot_v1_dot_register__pb2.LoadRequest.SerializeToString,
                 response_deserializer=sluis_dot_v1_dot_register__pb2.LoadResponse.FromString,
                 _registered_method=True)
+        self.Watch = channel.stream_unary(
+                '/sluis.v1.RegisterService/Watch',
+                request_serializer=sluis_dot_v1_dot_register__pb2.WatchRequest.SerializeToString,
+                response_deserializer=sluis_dot_v1_dot_register__pb2.WatchResponse.FromString,
+                _registered_method=True)
+        self.ListWatches = channel.unary_unary(
+                '/sluis.v1.RegisterService/ListWatches',
+                request_serializer=sluis_dot_v1_dot_register__pb2.ListWatchesRequest.SerializeToString,
+                response_deserializer=sluis_dot_v1_dot_register__pb2.ListWatchesResponse.FromString,
+                _registered_method=True)
 
 
 class RegisterServiceServicer:
-    """Keeps registers such as that of firms with a valid certificate.
+    """Keeps registers such as that of firms with a valid certificate, and lists of subjects that a party watches.
     """
 
     def Load(self, request_iterator, context):
         """Replaces a register by a new snapshot; it takes effect as a whole or not at all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Watch(self, request_iterator, context):
+        """Leaves a list of subjects in the caller's own domain: a signal about one of them that is deposited from now on
+        goes to the caller's mailbox, if question and release are both permitted at that moment. The list replaces the
+        one before for this kind and purpose, and ends on the last day of its entries. An empty list takes it back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWatches(self, request, context):
+        """The caller's own lists.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -61,6 +87,16 @@ def add_RegisterServiceServicer_to_server(servicer, server):
                     request_deserializer=sluis_dot_v1_dot_register__pb2.LoadRequest.FromString,
                     response_serializer=sluis_dot_v1_dot_register__pb2.LoadResponse.SerializeToString,
             ),
+            'Watch': grpc.stream_unary_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=sluis_dot_v1_dot_register__pb2.WatchRequest.FromString,
+                    response_serializer=sluis_dot_v1_dot_register__pb2.WatchResponse.SerializeToString,
+            ),
+            'ListWatches': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWatches,
+                    request_deserializer=sluis_dot_v1_dot_register__pb2.ListWatchesRequest.FromString,
+                    response_serializer=sluis_dot_v1_dot_register__pb2.ListWatchesResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'sluis.v1.RegisterService', rpc_method_handlers)
@@ -70,7 +106,7 @@ def add_RegisterServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RegisterService:
-    """Keeps registers such as that of firms with a valid certificate.
+    """Keeps registers such as that of firms with a valid certificate, and lists of subjects that a party watches.
     """
 
     @staticmethod
@@ -90,6 +126,60 @@ class RegisterService:
             '/sluis.v1.RegisterService/Load',
             sluis_dot_v1_dot_register__pb2.LoadRequest.SerializeToString,
             sluis_dot_v1_dot_register__pb2.LoadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/sluis.v1.RegisterService/Watch',
+            sluis_dot_v1_dot_register__pb2.WatchRequest.SerializeToString,
+            sluis_dot_v1_dot_register__pb2.WatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluis.v1.RegisterService/ListWatches',
+            sluis_dot_v1_dot_register__pb2.ListWatchesRequest.SerializeToString,
+            sluis_dot_v1_dot_register__pb2.ListWatchesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,7 +29,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class RegisterServiceStub:
-    """Keeps registers such as that of firms with a valid certificate."""
+    """Keeps registers such as that of firms with a valid certificate, and lists of subjects that a party watches."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -37,17 +37,31 @@ class RegisterServiceStub:
     def __new__(cls, channel: _aio.Channel) -> RegisterServiceAsyncStub: ...
     Load: _grpc.StreamUnaryMultiCallable[_register_pb2.LoadRequest, _register_pb2.LoadResponse]
     """Replaces a register by a new snapshot; it takes effect as a whole or not at all."""
+    Watch: _grpc.StreamUnaryMultiCallable[_register_pb2.WatchRequest, _register_pb2.WatchResponse]
+    """Leaves a list of subjects in the caller's own domain: a signal about one of them that is deposited from now on
+    goes to the caller's mailbox, if question and release are both permitted at that moment. The list replaces the
+    one before for this kind and purpose, and ends on the last day of its entries. An empty list takes it back.
+    """
+    ListWatches: _grpc.UnaryUnaryMultiCallable[_register_pb2.ListWatchesRequest, _register_pb2.ListWatchesResponse]
+    """The caller's own lists."""
 
 @_typing.type_check_only
 class RegisterServiceAsyncStub(RegisterServiceStub):
-    """Keeps registers such as that of firms with a valid certificate."""
+    """Keeps registers such as that of firms with a valid certificate, and lists of subjects that a party watches."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Load: _aio.StreamUnaryMultiCallable[_register_pb2.LoadRequest, _register_pb2.LoadResponse]  # type: ignore[assignment]
     """Replaces a register by a new snapshot; it takes effect as a whole or not at all."""
+    Watch: _aio.StreamUnaryMultiCallable[_register_pb2.WatchRequest, _register_pb2.WatchResponse]  # type: ignore[assignment]
+    """Leaves a list of subjects in the caller's own domain: a signal about one of them that is deposited from now on
+    goes to the caller's mailbox, if question and release are both permitted at that moment. The list replaces the
+    one before for this kind and purpose, and ends on the last day of its entries. An empty list takes it back.
+    """
+    ListWatches: _aio.UnaryUnaryMultiCallable[_register_pb2.ListWatchesRequest, _register_pb2.ListWatchesResponse]  # type: ignore[assignment]
+    """The caller's own lists."""
 
 class RegisterServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Keeps registers such as that of firms with a valid certificate."""
+    """Keeps registers such as that of firms with a valid certificate, and lists of subjects that a party watches."""
 
     @_abc_1.abstractmethod
     def Load(
@@ -56,5 +70,24 @@ class RegisterServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_register_pb2.LoadResponse, _abc.Awaitable[_register_pb2.LoadResponse]]:
         """Replaces a register by a new snapshot; it takes effect as a whole or not at all."""
+
+    @_abc_1.abstractmethod
+    def Watch(
+        self,
+        request_iterator: _MaybeAsyncIterator[_register_pb2.WatchRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_register_pb2.WatchResponse, _abc.Awaitable[_register_pb2.WatchResponse]]:
+        """Leaves a list of subjects in the caller's own domain: a signal about one of them that is deposited from now on
+        goes to the caller's mailbox, if question and release are both permitted at that moment. The list replaces the
+        one before for this kind and purpose, and ends on the last day of its entries. An empty list takes it back.
+        """
+
+    @_abc_1.abstractmethod
+    def ListWatches(
+        self,
+        request: _register_pb2.ListWatchesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_register_pb2.ListWatchesResponse, _abc.Awaitable[_register_pb2.ListWatchesResponse]]:
+        """The caller's own lists."""
 
 def add_RegisterServiceServicer_to_server(servicer: RegisterServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

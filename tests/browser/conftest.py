@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from broker.console.people import Role
 from tests.browser.chromium import check_tools, chromium
 from tests.browser.office import FINES, Office, come_back_until, open_office
+from tests.browser.places import OFFICERS, have_two_versions, places
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -48,3 +50,11 @@ def page(office: Office, browser: "Browser") -> "Page":
     page.goto(f"{office.url}/uitwisselingen")
     come_back_until(page, ".total", f"{FINES + 1} uitwisselingen")
     return page
+
+
+@pytest.fixture(scope="package")
+def walks(office: Office, browser: "Browser", page: "Page") -> dict[Role, tuple["Page", dict[str, str]]]:
+    """For each role a browser that is signed in, and where her pages are."""
+    have_two_versions(office)
+    pages = {role: office.sign_in(browser, name, role) for role, name in OFFICERS.items()}
+    return {role: (one, places(office, one, role)) for role, one in pages.items()}

@@ -4,7 +4,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,9 +15,11 @@ from adapters.certification_body import ask
 from adapters.foundation import certification_bodies, pass_on
 from adapters.json_lines import keep_in
 from adapters.labour_inspectorate import fine_draft
+from broker.console.people import Role
 from broker.policy.officers import OfficerFunction
 from demo.rule_change import enrol_for_console
 from tests.scenarios.scene import Scene, running_scene
+from tests.warm import OURS, run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -40,34 +41,32 @@ class Office:
         """The console's address."""
         return f"http://{self.scene.stage.console}"
 
-    def link(self, officer: str) -> str:
+    def link(self, officer: str, role: Role = Role.OFFICER) -> str:
         """An address that signs an officer in once, as the operator makes it."""
         stage = self.scene.stage
-        words = ["link", officer, "--organisation", str(stage.cast.inspectorate.oin)]
+        words = ["link", officer, "--organisation", str(stage.cast.inspectorate.oin), "--role", role]
         done = run_sluis("console", *words, "--config", str(stage.broker.command[-1]))
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def sign_in(self, browser: "Browser", officer: str) -> "Page":
+    def sign_in(self, browser: "Browser", officer: str, role: Role = Role.OFFICER) -> "Page":
         """Open a browser of her own (no cookies shared) and sign her in."""
         context = browser.new_context(viewport={"width": WIDE, "height": HIGH}, locale="nl-NL")
         context.set_default_timeout(10_000)
         page = context.new_page()
-        page.goto(self.link(officer))
+        page.goto(self.link(officer, role))
         page.get_by_role("button", name="Aanmelden").click()
         page.wait_for_url(f"{self.url}/")
         return page
 
 
-def run_sluis(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command line of ours."""
+def run_sluis(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command line of ours, and type something into it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SLUIS_")}
+    if not typed:
+        return run(words, kept)
     return subprocess.run(
-        [sys.executable, "-m", "sluis", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={name: value for name, value in os.environ.items() if not name.startswith("SLUIS_")},
+        [*OURS, *words], input=typed, capture_output=True, text=True, check=False, timeout=60, env=kept
     )
 
 

@@ -24,7 +24,7 @@ from tests.browser.everyone import check
 from tests.browser.office import FINES, Office, come_back_until, run_sluis
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Request
 
 REASON = "periodieke controle door de functionaris"
 REFUSED = "Geweigerd: de boete is langer geleden opgelegd dan de grondslag toestaat."
@@ -227,6 +227,65 @@ def test_a_finding_is_closed_by_two_officers(office: Office, browser: "Browser",
     assert "fg-1" in facts
     assert "jurist-1" in facts
     second.context.close()
+
+
+def _everything_sent(page: "Page") -> list[str]:
+    """All that the browser sends from now on, as it goes: address, headers and body."""
+    sent: list[str] = []
+
+    def note(request: "Request") -> None:
+        body = (request.post_data_buffer or b"").decode("latin-1")
+        sent.append(f"{request.method} {request.url} {request.headers} {body}")
+
+    page.context.on("request", note)
+    return sent
+
+
+def _kept_by_the_server(office: Office) -> list[tuple[str, bytes]]:
+    """Everything that the broker and the evaluators wrote: their logs and the database with its journal."""
+    stage = office.scene.stage
+    folders = [service.folder for service in (stage.broker, *stage.evaluators)]
+    return [
+        (file.name, file.read_bytes()) for folder in folders for file in folder.rglob("*") if file.is_file()
+    ]
+
+
+def test_a_data_subject_is_answered_without_telling_who_it_is(
+    office: Office, page: "Page", tmp_path: Path
+) -> None:
+    sent = _everything_sent(page)
+    page.goto(f"{office.url}/betrokkene")
+    command = page.locator("pre.command").inner_text().split()
+    assert command[:4] == ["sluis", "audit", "subject", "-"]
+    number = office.scene.firms[0].establishment.value
+    config = str(office.scene.stage.write_config(office.scene.stage.cast.inspectorate))
+    answer = tmp_path / "answer.json"
+    words = ["--type", "vestiging", "--config", config, "--out", str(answer)]
+    done = run_sluis(*command[1:4], *words, typed=f"{number}\n")
+    assert done.returncode == 0, done.stderr
+
+    page.get_by_label("Kies answer.json").set_input_files(answer)
+    shown = page.locator("#answer section")
+    shown.first.wait_for()
+    assert shown.count() == 1  # each firm was fined once
+    assert page.locator("#answer-status").inner_text() == "Aantal uitwisselingen: 1."
+    assert "Stichting Normering Arbeid" in shown.inner_text()
+    assert "verstrekt" in shown.inner_text()
+    check(page)
+    shown.locator('a[href^="/uitwisseling/"]').first.click()
+    state, _ = _verdict(page)
+    assert state == "right"
+    page.get_by_role("link", name="Wie moet een correctie weten").click()
+    assert page.locator(".scroll tbody tr").count() == 1
+
+    letters = [file.read_text("utf-8") for file in sorted(tmp_path.iterdir())]
+    assert len(letters) == 3  # the answer as data, the draft of the letter, and a note for the officer
+    assert "Stichting Normering Arbeid" in letters[2]
+    assert [text for text in (*letters, *sent) if number in text] == []
+    assert any("/betrokkene/ontvangers/" in text for text in sent)
+    kept = _kept_by_the_server(office)
+    assert {"log.jsonl", "broker.sqlite"} <= {name for name, _ in kept}
+    assert [name for name, data in kept if number.encode() in data] == []
 
 
 def _sign(office: Office, page: "Page", officer: str) -> None:

@@ -4,17 +4,21 @@ dead links.
 """
 
 from collections import Counter
+from contextlib import closing
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
 
-from tests.browser.everyone import check, too_wide, violations
-from tests.browser.office import Office
+from broker.console.people import Role
+from broker.console.texts import Language
+from tests.browser.everyone import NARROW, check, too_wide, troubles, violations
+from tests.browser.office import HIGH, WIDE, Office
+from tests.browser.places import missed, names
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 MENU = (
     "/",
@@ -38,32 +42,50 @@ BELOW = (
     "/rapporten/jaarverslag",
 )
 OF_A_SHAPE = 5  # a session may not ask for hundreds of pages at once
-LANGUAGES = ("nl", "en")
 
 
 def test_the_menu_is_the_one_tested(office: Office, page: "Page") -> None:
     page.goto(f"{office.url}/")
-    links = page.locator(".masthead nav a").evaluate_all("all => all.map((a) => a.getAttribute('href'))")
+    links = page.locator(".masthead nav > ul a").evaluate_all("all => all.map((a) => a.getAttribute('href'))")
     assert tuple(links) == MENU
 
 
-@pytest.mark.parametrize(
-    ("path", "language"),
-    [*((path, language) for language in LANGUAGES for path in MENU), *((path, "nl") for path in BELOW)],
-)
-def test_a_page_is_for_everyone(office: Office, page: "Page", path: str, language: str) -> None:
-    answer = page.goto(f"{office.url}{path}?lang={language}")
-    assert answer is not None
-    assert answer.status == 200
-    assert page.locator("html").get_attribute("lang") == language
-    check(page)
+Walks: TypeAlias = "dict[Role, tuple[Page, dict[str, str]]]"
 
 
-def test_one_exchange_with_its_proof_is_for_everyone(office: Office, page: "Page") -> None:
-    page.goto(f"{office.url}/uitwisselingen?lang=nl")
-    page.locator(".found tbody a").first.click()
-    page.locator('[data-verdict][data-state="right"]').wait_for()
-    check(page)
+@pytest.mark.parametrize(("role", "name"), [(role, name) for role in Role for name in names(role)])
+def test_a_page_is_for_everyone(office: Office, walks: Walks, role: Role, name: str) -> None:
+    page, addresses = walks[role]
+    wrong = []
+    for language in Language:
+        address = addresses[name]
+        answer = page.goto(f"{office.url}{address}{'&' if '?' in address else '?'}lang={language}")
+        assert answer is not None
+        assert answer.status == _expected(role, name)
+        assert page.locator("html").get_attribute("lang") == language
+        wrong += [f"{language} {trouble}" for trouble in troubles(page)]
+    assert wrong == []
+
+
+def _expected(role: Role, name: str) -> int:
+    if name == "/nergens":
+        return 404
+    return 403 if role is Role.OPERATOR and name == "/uitwisselingen" else 200
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_no_page_is_forgotten(walks: Walks, role: Role) -> None:
+    assert missed(role, walks[role][1].values()) == []
+    assert missed(role, list(walks[role][1].values())[1:]) == ["/"]
+
+
+def test_signing_in_is_for_everyone(office: Office, browser: "Browser") -> None:
+    with closing(browser.new_context()) as context:
+        page = context.new_page()
+        for language in Language:
+            for address in ("/aanmelden?", f"{office.link('fg-9').removeprefix(office.url)}&"):
+                page.goto(f"{office.url}{address}lang={language}")
+                check(page)
 
 
 def test_axe_and_the_reflow_check_find_what_is_wrong(office: Office, page: "Page") -> None:
@@ -74,7 +96,7 @@ def test_axe_and_the_reflow_check_find_what_is_wrong(office: Office, page: "Page
           document.getElementById("broad").style.width = "700px";
         }"""
     )
-    assert [line.split(":")[0] for line in violations(page)] == ["label"]
+    assert [line.split(":")[0] for line in violations(page)] == ["light label"]
     assert too_wide(page) > 0
 
 
@@ -109,6 +131,66 @@ def test_the_keyboard_alone_reaches_a_facet(office: Office, page: "Page") -> Non
         page.keyboard.press("Enter")
     assert page.url.endswith(here["href"].split("?")[1])
     assert page.locator(".chosen a").count() == 1
+
+
+# What the keyboard should come past, in the order of the page: of radio buttons one for each group.
+_STOPS = """() => {
+  const groups = new Set();
+  const stops = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+  window.stops = [...document.querySelectorAll(`main :is(${stops})`)]
+    .filter((one) => one.type !== "hidden" && !one.disabled && one.checkVisibility())
+    .filter((one) => one.type !== "radio" || (!groups.has(one.name) && groups.add(one.name)));
+  window.visited = [];
+  document.getElementById("main").focus();
+  document.addEventListener("focusin", ({ target }) => {
+    const box = target.getBoundingClientRect();
+    const seen = getComputedStyle(target).outlineStyle !== "none" && box.width * box.height > 0;
+    if (!seen) window.unseen = target.outerHTML;
+    window.visited.push(target);
+  });
+  return window.stops.length;
+}"""
+_MISSED = """(most) => {
+  let at = 0;
+  for (const one of window.visited) if (one === window.stops[at]) at += 1;
+  const due = Math.min(most, window.stops.length);
+  return [at < due ? window.stops[at].outerHTML : "", window.unseen ?? ""];
+}"""
+MOST_STOPS = 25
+
+
+@pytest.mark.parametrize("name", names(Role.OFFICER))
+def test_the_keyboard_alone_comes_past_everything(office: Office, walks: Walks, name: str) -> None:
+    page, addresses = walks[Role.OFFICER]
+    page.goto(f"{office.url}{addresses[name]}")
+    stops = page.evaluate(_STOPS)
+    for _ in range(
+        min(stops, MOST_STOPS) + 12
+    ):  # a date has parts of its own, and a box that scrolls is a stop
+        page.keyboard.press("Tab")
+    assert page.evaluate(_MISSED, MOST_STOPS) == ["", ""]
+
+
+def test_the_folded_menu_opens_by_keyboard_and_is_for_everyone(office: Office, page: "Page") -> None:
+    page.set_viewport_size({"width": NARROW, "height": HIGH})
+    try:
+        page.goto(f"{office.url}/deelnemers?lang=nl")
+        menu = page.locator(".masthead nav details")
+        assert page.locator(".masthead nav > ul").is_hidden()
+        menu.locator("summary").focus()
+        page.keyboard.press("Enter")
+        links = menu.locator("a")
+        links.first.wait_for()
+        assert (violations(page), violations(page, dark=True)) == ([], [])
+        assert page.evaluate("document.documentElement.scrollWidth") == NARROW
+        menu.locator("summary").focus()
+        for _ in range(3):
+            page.keyboard.press("Tab")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert page.url == f"{office.url}{MENU[2]}"
+    finally:
+        page.set_viewport_size({"width": WIDE, "height": HIGH})
 
 
 class _Anchors(HTMLParser):

@@ -5,13 +5,13 @@ import { readFileSync } from "node:fs";
 
 // As a module whatever its name ends in: Node takes a .js file for CommonJS.
 const source = readFileSync(process.argv[2]).toString("base64");
-const { parseKeys, verifyEntry } = await import(`data:text/javascript;base64,${source}`);
+const { parseTrust, verifyEntry } = await import(`data:text/javascript;base64,${source}`);
 
 const plain = (_, value) => (typeof value === "bigint" ? String(value) : value);
 const results = [];
 for (const { keys, ...claim } of JSON.parse(readFileSync(0, "utf8"))) {
   try {
-    results.push(await verifyEntry({ ...claim, keys: await parseKeys(keys) }));
+    results.push(await verifyEntry({ ...claim, ...(await parseTrust(keys)) }));
   } catch (error) {
     if (!error.code) throw error;
     results.push({ ok: false, refused: error.code, values: error.values });

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Every storage test runs on SQLite and on a real PostgreSQL (see tests/postgres.py)."""
+"""Every storage test runs on SQLite and on a real PostgreSQL (see tests/postgres.py).
 
+The tables are made once and copied for each test; a module that says FROM_NOTHING gets databases without any.
+"""
+
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +30,7 @@ class Clock:
 
 @dataclass(slots=True)
 class Database:
-    """An empty database, and the stores that a test opened on it."""
+    """A new database, and the stores that a test opened on it."""
 
     url: str
     postgres: bool
@@ -40,10 +44,33 @@ class Database:
         return store
 
 
+@pytest.fixture(scope="session")
+def sqlite_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with its tables made."""
+    path = tmp_path_factory.mktemp("tables") / "broker.db"
+    open_store(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_tables() -> Iterator[str]:
+    """A PostgreSQL database with its tables made."""
+    with fresh_database() as url:
+        open_store(url).close()
+        yield url
+
+
 @contextmanager
-def _lend(folder: Path, *, postgres: bool) -> Iterator[Database]:
+def lend(request: pytest.FixtureRequest, folder: Path, *, postgres: bool) -> Iterator[Database]:
+    """Lend a new database; its stores are closed when the block ends."""
+    from_nothing = getattr(request.module, "FROM_NOTHING", False)
+    url = f"sqlite:///{folder}/broker.db"
     with ExitStack() as stack:
-        url = stack.enter_context(fresh_database()) if postgres else f"sqlite:///{folder}/broker.db"
+        if postgres:
+            template = "" if from_nothing else request.getfixturevalue("postgres_tables")
+            url = stack.enter_context(fresh_database(template))
+        elif not from_nothing:
+            shutil.copy(request.getfixturevalue("sqlite_tables"), folder)
         made = Database(url=url, postgres=postgres)
         try:
             yield made
@@ -54,26 +81,26 @@ def _lend(folder: Path, *, postgres: bool) -> Iterator[Database]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """Lend an empty database of each kind."""
-    with _lend(tmp_path, postgres=request.param == "postgres") as made:
+    """Lend a new database of each kind."""
+    with lend(request, tmp_path, postgres=request.param == "postgres") as made:
         yield made
 
 
 @pytest.fixture
-def sqlite_database(tmp_path: Path) -> Iterator[Database]:
-    """Lend an empty SQLite database, for what only SQLite has."""
-    with _lend(tmp_path, postgres=False) as made:
+def sqlite_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Lend a new SQLite database, for what only SQLite has."""
+    with lend(request, tmp_path, postgres=False) as made:
         yield made
 
 
 @pytest.fixture
-def postgres_database(tmp_path: Path) -> Iterator[Database]:
-    """Lend an empty PostgreSQL database, for what only PostgreSQL has."""
-    with _lend(tmp_path, postgres=True) as made:
+def postgres_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Lend a new PostgreSQL database, for what only PostgreSQL has."""
+    with lend(request, tmp_path, postgres=True) as made:
         yield made
 
 
 @pytest.fixture
 def store(database: Database) -> Store:
-    """Open a store on an empty database."""
+    """Open a store on a new database."""
     return database.open()

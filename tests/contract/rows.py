@@ -9,11 +9,11 @@ from broker.storage.port import (
     FirstAnswer,
     PartyRow,
     PartyStatus,
-    Snapshot,
     Store,
     StoredSignal,
     Transaction,
 )
+from broker.storage.register_port import Snapshot
 
 SENDER = "00000001000000000001"
 RECIPIENT = "00000001000000000002"
@@ -44,8 +44,12 @@ def signal(name: str, index: int, **changes: object) -> StoredSignal:
         "expires_at_ms": FAR,
         "envelope": f"envelope of {name}".encode(),
         "redaction": b"",
+        "term": "P5Y fine-to-certifier",
+        "after_loss": "",
     }
-    return StoredSignal(**{**values, **changes})  # type: ignore[arg-type]  # the values come from a table
+    values |= changes
+    end = values["expires_at_ms"]
+    return StoredSignal(**{"retain_until_ms": end, "term_until_ms": end, **values})  # type: ignore[arg-type]  # the values come from a table
 
 
 def push(tx: Transaction, name: str, **changes: object) -> int:

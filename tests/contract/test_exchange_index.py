@@ -29,7 +29,7 @@ from broker.storage.projected import (
 from broker.storage.sql import SqlStore
 from sluis.canonical import canonical_json
 from sluis.errors import InvalidInput
-from tests.contract.conftest import Database
+from tests.contract.conftest import Database, lend
 from tests.contract.exchange_rows import (
     ALL,
     BANK,
@@ -60,12 +60,15 @@ def category(policy: str, field: str) -> str:
     return "?"
 
 
-@pytest.fixture
-def followed(store: Store) -> Store:
-    """A store with 400 entries that was followed."""
-    fill(store, made_log(400))
-    follow(store)
-    return store
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def followed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A store with 400 entries that was followed; its tests only read."""
+    folder = tmp_path_factory.mktemp("followed")
+    with lend(request, folder, postgres=request.param == "postgres") as made:
+        store = made.open()
+        fill(store, made_log(400))
+        follow(store)
+        yield store
 
 
 def plain(store: Store) -> list[ExchangeRow]:
@@ -185,12 +188,12 @@ def test_pages_follow_each_other_without_gap_or_repetition(followed: Store) -> N
     assert index.exchanges(ALL, chosen, YEAR, None, 0) == []
 
 
-@pytest.mark.parametrize("glance", [0, 1, 20])
+@pytest.mark.parametrize("glances", [(), (1,), (3, 20)])
 def test_rare_and_common_choices_find_the_same_rows(
-    followed: Store, monkeypatch: pytest.MonkeyPatch, glance: int
+    followed: Store, monkeypatch: pytest.MonkeyPatch, glances: tuple[int, ...]
 ) -> None:
     """Both ways to the newest rows: looking through the newest, and asking each shape for its newest."""
-    monkeypatch.setattr(exchange_index, "GLANCE", glance)
+    monkeypatch.setattr(exchange_index, "GLANCES", glances)
     rows, index = plain(followed), followed.exchange_index
     for chosen in CHOICES:
         for limit in (1, 3, 10):
@@ -244,7 +247,7 @@ def tables(store: Store) -> dict[str, list[tuple[Any, ...]]]:
         "exchange_cube": "*",
         "exchange_day": "*",
         "exchange_shape": "shape_id, content",
-        "projection": "*",
+        "projection": "position, marked",
     }
     with store._engines.reader.connect() as connection:
         return {
@@ -340,6 +343,9 @@ def test_days_are_those_of_amsterdam(store: Store) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_endless_log(store: Store) -> Iterator[None]:
+def _no_endless_log(request: pytest.FixtureRequest) -> Iterator[None]:
+    names = {"followed": "followed", "database": "store"}
+    stores = [request.getfixturevalue(names[name]) for name in names if name in request.fixturenames]
     yield
-    assert store.exchange_index.position() <= store.head().tree.size
+    for store in stores:
+        assert store.exchange_index.position() <= store.head().tree.size

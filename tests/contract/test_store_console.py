@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """The console's rows: a token works once, what expired is removed, and readings are found by organisation."""
 
+from dataclasses import replace
+
 from broker.storage.console_port import ConsoleLink, ConsoleRead, ConsoleSession, ConsoleView
 from tests.contract.conftest import Database
 
@@ -83,3 +85,12 @@ def test_a_view_is_kept_replaced_and_forgotten_for_one_officer(database: Databas
     assert rows.views("1", "fg-1") == [view("a", "x=2")]
     assert rows.views("1", "fg-2") == [view("b", "y", "fg-2")]
     assert rows.views("2", "fg-1") == [view("b", "z", "fg-1", "2")]
+
+
+def test_a_view_may_be_a_watch_and_cease_to_be_one(database: Database) -> None:
+    rows = database.open().console
+    plain = ConsoleView(organisation="1", reference="fg-1", name="a", query="x=1")
+    for watched_from in (0, 1 << 40, None):
+        row = replace(plain, watched_from=watched_from)
+        rows.put_view(row)
+        assert rows.views("1", "fg-1") == [row]

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Parties, keys, checkpoints and registers."""
 
+from dataclasses import replace
+
 import pytest
 
-from broker.storage.port import DomainKeyRow, Period, Store
+from broker.storage.port import DomainKeyRow, Store
+from broker.storage.register_port import Period
 from sluis.errors import Conflict
 from tests.contract.rows import (
     AGREEMENT,
@@ -153,6 +156,39 @@ def test_a_subject_may_have_several_periods(store: Store) -> None:
     with store.transaction() as tx:
         periods = tx.register_periods(*REGISTER, [_subject(1)])[_subject(1)]
     assert [period.valid_from for period in periods] == ["2025-01-01", "2026-05-01"]
+
+
+def test_the_subjects_that_a_register_holds_on_a_day_are_counted_once(store: Store) -> None:
+    rows = [
+        (_subject(1), "2026-01-01", "2026-06-30"),
+        (_subject(1), "2026-03-01", ""),
+        (_subject(2), "2026-01-01", "2026-01-31"),
+        (_subject(3), "2027-01-01", ""),
+    ]
+    _replace(store, "some", rows)
+    with store.transaction() as tx:
+        counts = {day: tx.register_size(*REGISTER, day) for day in ("2025-12-31", "2026-01-31", "2026-04-01")}
+        assert counts == {"2025-12-31": 0, "2026-01-31": 2, "2026-04-01": 1}
+        assert tx.register_size(AGREEMENT, "other", RECIPIENT, EPOCH, "2026-01-31") == 0
+
+
+def test_a_party_sees_what_it_keeps_in_its_own_domain(store: Store) -> None:
+    _replace(store, "in another's", [(_subject(1), "2026-01-01", "")])
+    own = replace(snapshot("own", 2), recipient=SENDER, register="watch.A.B")
+    rows = [(_subject(1), "2026-01-01", "2026-03-31"), (_subject(2), "2026-01-01", "2026-02-28")]
+    store.add_register_entries(own.snapshot_id, rows)
+    with store.transaction() as tx:
+        index = tx.append(b"left", 1)
+        tx.activate_snapshot(own, index)
+        tx.commit()
+    [row] = store.active_snapshots(SENDER)
+    assert (row.register, row.entry_count, row.log_index, row.last_day) == (
+        "watch.A.B",
+        2,
+        index,
+        "2026-03-31",
+    )
+    assert store.active_snapshots(RECIPIENT) == []
 
 
 def test_4096_subjects_are_looked_up_at_once(store: Store) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Any sequence of transactions leaves the state that a few lines of Python say it should."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -176,8 +177,9 @@ class Driver:
 
 
 @contextmanager
-def _empty_store() -> Iterator[Store]:
-    with TemporaryDirectory() as folder:
+def _new_store(tables: Path) -> Iterator[Store]:
+    with TemporaryDirectory(dir=tables.parent) as folder:
+        shutil.copy(tables, folder)
         store = open_store(f"sqlite:///{Path(folder)}/broker.db", now_ms=lambda: NOW)
         try:
             yield store
@@ -186,9 +188,11 @@ def _empty_store() -> Iterator[Store]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(sequences)
-def test_any_sequence_of_transactions_agrees_with_the_model(sequence: list[tuple[Any, ...]]) -> None:
-    with _empty_store() as store:
+@given(sequence=sequences)
+def test_any_sequence_of_transactions_agrees_with_the_model(
+    sqlite_tables: Path, sequence: list[tuple[Any, ...]]
+) -> None:
+    with _new_store(sqlite_tables) as store:
         driver = Driver(store)
         for name, *arguments in sequence:
             getattr(driver, name)(*arguments)

@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, event, text
 
-from broker.storage.follow_up_tables import METADATA
+from broker.storage.all_tables import METADATA
 from broker.storage.open import open_store
 from broker.storage.port import Store
 from broker.storage.queries import Rows
@@ -18,6 +18,8 @@ from broker.storage.sql import SqlStore
 from sluis.errors import Conflict, InvalidInput, Unavailable
 from tests.contract.conftest import Database
 from tests.contract.rows import AGREEMENT, EPOCH, RECIPIENT, digest, push_all
+
+FROM_NOTHING = True  # here a database begins without tables
 
 
 def _writer(store: Store) -> SqlStore:

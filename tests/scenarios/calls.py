@@ -21,10 +21,10 @@ from demo.cast import CastMember
 from demo.stage import Stage
 from sluis.certificates import Authority, certificate_pem
 from sluis.client import Kit
-from sluis.client.sender import Draft, new_uuid7
+from sluis.client.sender import Draft
 from sluis.envelope import Envelope, Field, seal
 from sluis.errors import CODES
-from sluis.header import Header
+from sluis.header import Header, new_uuid7
 from sluis.identifiers import Oin
 from sluis.keys import ROOTS, TLS_CERTIFICATE, TLS_REQUEST, KeyFolder
 from sluis.policy.bundle import default_directory, load_bundle

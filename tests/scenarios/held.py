@@ -23,9 +23,8 @@ from sluis.cards import PartyCard
 from sluis.client.inbox import Inbox
 from sluis.client.outbox import Outbox, Parcel
 from sluis.client.receiver import ReceivedSignal, origin_of
-from sluis.client.sender import new_uuid7
 from sluis.envelope import Field, Suite, seal
-from sluis.header import Delivery, Header
+from sluis.header import Delivery, Header, new_uuid7
 from sluis.keys import TLS_CERTIFICATE, KeyFolder
 from sluis.policy.bundle import default_directory, load_bundle
 from sluis.rpc.caller import Caller, caller_of

@@ -10,7 +10,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -27,6 +26,7 @@ from sluis.merkle import CompactRange, Hash, leaf_hash
 from sluis.note import Note
 from tests.scenarios.calls import log_size
 from tests.scenarios.scene import Scene, running_scene
+from tests.warm import run
 from witness.keys import load_witness_key
 
 VERIFICATION_FAILED = 4
@@ -99,14 +99,8 @@ def database(broker: Service) -> Iterator[sqlite3.Connection]:
 def audit(played: Played, *command: str) -> subprocess.CompletedProcess[str]:
     """Run `sluis audit ...` as the officer."""
     config = played.scene.stage.write_config(played.scene.stage.cast.officer)
-    return subprocess.run(
-        [sys.executable, "-m", "sluis", "audit", *(command or ("verify",)), "--config", str(config)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**os.environ, "SLUIS_PATIENCE_SECONDS": "1"},
-    )
+    words = ["audit", *(command or ("verify",)), "--config", str(config)]
+    return run(words, {**os.environ, "SLUIS_PATIENCE_SECONDS": "1"})
 
 
 def found_by_audit(played: Played, *, witness: bool = False) -> str:

@@ -26,6 +26,7 @@ from sluis.client import Kit
 from sluis.client.auditor import AuditReport
 from sluis.client.receiver import ReceivedSignal
 from sluis.client.sender import Draft, PushOutcome
+from tests.warm import launch
 
 BODIES = ("Waarmerk Noord", "Waarmerk Zuid")
 PROVISIONS = ("WML;7", "WML;7a", "WML;13", "WML;15", "WML;18b(2)")  # on the list before and after July 2026
@@ -157,11 +158,13 @@ def set_scene(
     evaluators: Mapping[str, object] | None = None,
     bodies: Sequence[str] = BODIES,
 ) -> Iterator[Scene]:
-    """Make a stage of its own below a folder; nothing runs yet, and whatever was started is ended."""
+    """Make a stage of its own below a folder; nothing runs yet, and whatever was started is killed."""
     first = random.SystemRandom().choice(_own_ports())
     cast = make_cast(root, bodies)
     wanted = (first, first + 1, first + 2, first + 3)
     stage = set_stage(root, cast, database=database, tap=tap, wanted=wanted)
+    for service in stage.services:
+        service.launch = launch
     set_option(stage.broker, **{**BROKER_OPTIONS, **(broker or {})})
     for service in stage.evaluators:
         set_option(service, **(evaluators or {}))
@@ -170,7 +173,6 @@ def set_scene(
     with ExitStack() as ending:
         for service in stage.services:
             ending.callback(service.kill)
-        ending.callback(stage.stop)
         yield Scene(stage=stage, firms=world, today=today, _fines=fine_rows(firms, today))
 
 

@@ -7,11 +7,10 @@ is one sentence with its code, never a traceback.
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,8 @@ from sluis.cli.app import app
 from sluis.tlog_proof import TlogProof
 from tests.scenarios.calls import log_size
 from tests.scenarios.scene import FINES_HEADER, Scene, certified_csv, establishment
+from tests.warm import run as run_warm
+from tests.warm import run_cold
 
 FAILED, USAGE, DENIED, NOT_VERIFIED = 1, 2, 3, 4
 
@@ -44,17 +45,11 @@ class Done:
         return json.loads(self.out) if self.out else None
 
 
-def sluis(*command: str | Path, **environment: str) -> Done:
-    """Run the command; it never shows a traceback."""
+def sluis(*command: str | Path, cold: bool = False, **environment: str) -> Done:
+    """Run the command, warm unless asked for a `python -m sluis`; it never shows a traceback."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SLUIS_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "sluis", *map(str, command)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**kept, "COLUMNS": "200", **environment},
-    )
+    run = run_cold if cold else run_warm
+    done = run([*map(str, command)], {**kept, "COLUMNS": "200", **environment})
     assert "Traceback" not in done.stdout + done.stderr
     return Done(code=done.returncode, out=done.stdout, said=done.stderr)
 
@@ -66,8 +61,8 @@ As = Callable[..., Done]
 def run_as(shared: Scene) -> As:
     """Run a command with a participant's `sluis.toml`."""
 
-    def run(member: CastMember, *command: str | Path) -> Done:
-        return sluis(*command, SLUIS_CONFIG=str(shared.stage.write_config(member)))
+    def run(member: CastMember, *command: str | Path, cold: bool = False) -> Done:
+        return sluis(*command, cold=cold, SLUIS_CONFIG=str(shared.stage.write_config(member)))
 
     return run
 
@@ -106,24 +101,25 @@ def test_every_command_explains_itself() -> None:
     names = [name for name in COMMANDS.replace("\n", "|").split("|") if name]
     assert sorted(names) == sorted(commands_below(get_command(app)))
     commands = [name.split() for name in names]
-    top = sluis("--help")
+    top = sluis("--help", cold=True)
     assert top.code == 0
+    assert sluis("--help").out.split() == top.out.replace("python -m sluis", "sluis").split()
     assert all(command[0] in top.out for command in commands)
     for command in commands:  # in this process, which is a second quicker each
         shown = CliRunner().invoke(app, [*command, "--help"])
         assert shown.exit_code == 0, command
         assert f"Usage: root {' '.join(command)}" in shown.output, command
-    assert sluis("--version").out.strip()[0].isdigit()
+    assert sluis("--version", cold=True).out.strip()[0].isdigit()
 
 
 def test_wrong_usage_has_its_own_exit_code() -> None:
-    assert sluis("push").code == USAGE
+    assert sluis("push", cold=True).code == USAGE
     for command in (["nonsense"], ["audit", "show", "x"], ["audit", "show", "-1"], ["keys", "new", "x"]):
         assert CliRunner().invoke(app, command).exit_code == USAGE
 
 
 def test_a_missing_or_wrong_configuration_is_one_sentence(tmp_path: Path) -> None:
-    missing = sluis("receive", "--out", "x", "--config", tmp_path / "none.toml")
+    missing = sluis("receive", "--out", "x", "--config", tmp_path / "none.toml", cold=True)
     assert missing.code == FAILED
     assert "[file-not-found]" in missing.said
     (tmp_path / "sluis.toml").write_text('oin = "1"\ntypo = 3\n')
@@ -146,6 +142,7 @@ def fines_file(scene: Scene, folder: Path, count: int) -> Path:
 
 
 def test_a_day_by_hand(shared: Scene, run_as: As, tmp_path: Path) -> None:
+    run_as = partial(run_as, cold=True)
     cast = shared.stage.cast
     certified = tmp_path / "certified.csv"
     certified.write_text(certified_csv(20, shared.today))
@@ -182,6 +179,13 @@ def test_a_day_by_hand(shared: Scene, run_as: As, tmp_path: Path) -> None:
         assert matched.code == 0, matched.said
         assert matched.data["asked"] == 10 == matched.data["misses"] + len(matched.data["hits"])
         asked |= {hit["subject"]: hit["signals"] for hit in matched.data["hits"]}
+        asking = ("match", certified, "--body", body.name, "--out", hits, "--private", "--json")
+        private = run_as(body, *asking)
+        assert (private.code, private.data["asked"], private.data["resumed"]) == (0, 10, False)
+        subjects = [{hit["subject"] for hit in one.data["hits"]} for one in (private, matched)]
+        assert subjects[0] == subjects[1]
+        assert len(private.data["hits"]) <= private.data["claimed"] < 10
+        assert f"the broker saw {private.data['claimed']} of them" in private.said
     assert sum(len(signals) for signals in asked.values()) >= 6
 
 

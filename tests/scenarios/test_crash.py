@@ -27,8 +27,8 @@ from sluis.errors import Unavailable
 from tests.postgres import fresh_database
 from tests.scenarios.scene import Scene, running_scene
 
-SIGNALS = 5_000
-CHUNK = 1_000
+SIGNALS = 2_000
+CHUNK = 400
 DEPOSITED = 300
 
 

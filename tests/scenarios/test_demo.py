@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """`sluis demo`: its report is what an independent count of the input files says, whatever files it is given."""
 
+import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import date, timedelta
@@ -14,6 +13,7 @@ import pytest
 from tests.independent_count import count
 from tests.scenarios.demo_process import DemoRun, run_demo, services_of, started_demo
 from tests.scenarios.scene import CERTIFIED_HEADER, FINES_HEADER, certified_csv, establishment, today_here
+from tests.warm import run
 
 BODIES = ("Keurmerk Oost", "Keurmerk West", "Keurmerk & Zn. B.V.")
 
@@ -182,13 +182,7 @@ def test_a_file_that_cannot_be_read_as_such_is_refused_whole_with_the_reason(
     path = tmp_path / "file.csv"
     if content is not None:
         path.write_bytes(content)
-    done = subprocess.run(
-        [sys.executable, "-m", "sluis", "demo", "--once", option, str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = run(["demo", "--once", option, str(path)], os.environ)
     assert done.returncode == 1, done.stderr
     assert words in done.stderr, done.stderr
     assert f"[{code}]" in done.stderr, done.stderr

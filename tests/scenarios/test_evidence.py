@@ -2,6 +2,7 @@
 """Evidence to take away: a bundle of one exchange from a running broker, checked offline, for whom it concerns."""
 
 import asyncio
+import time
 from pathlib import Path
 
 from broker.audit.evidence import collect_evidence
@@ -74,7 +75,11 @@ def test_the_console_makes_the_same_bundle_from_the_store(shared: Scene, run_as:
     exchange = run_as(stage.cast.officer, "audit", "show", str(outcome.log_index)).data["exchange"]
     keys = parse_vkeys(stage.log_vkeys, LOG_TYPES), parse_vkeys(stage.witness_vkeys, WITNESS_TYPES)
     store = open_store(stage.database)
+    deadline = time.monotonic() + 15
     try:
+        while store.exchange_index.position() <= outcome.log_index:  # it follows the log a moment later
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         evidence = collect_evidence(store, Sight.everything(), exchange, *keys)
         data = write_evidence(evidence)
     finally:

@@ -18,11 +18,10 @@ import pytest
 import pytest_asyncio
 
 from sluis.client import Kit
-from sluis.client.sender import new_uuid7
 from sluis.encoding import lp
 from sluis.envelope import Field
 from sluis.errors import InvalidInput
-from sluis.header import Header
+from sluis.header import Header, new_uuid7
 from sluis.identifiers import Oin
 from sluis.rpc.server import MAX_MESSAGE
 from sluis.rpc.status import from_rpc_error

@@ -12,11 +12,9 @@ from broker.oversight.anomalies import (
     Anomaly,
     Band,
     Flow,
-    Question,
     Stated,
     anomalies,
     counted,
-    fruitless,
     is_out_of_hours,
     out_of_hours,
     resent,
@@ -127,14 +125,6 @@ def test_a_statement_at_night_leads_to_its_entry() -> None:
     night, day = datetime(2026, 11, 25, 2, tzinfo=UTC), datetime(2026, 11, 25, 12, tzinfo=UTC)
     [one] = out_of_hours([Stated(flow=FLOW, at=night, log_index=7), Stated(flow=FLOW, at=day, log_index=8)])
     assert (one.log_index, one.at, one.day) == (7, night, DAY)
-
-
-def test_many_look_ups_with_few_hits_are_added_up_over_the_day() -> None:
-    half = Question(flow=FLOW, day=DAY, asked=25, hits=0)
-    assert fruitless([half]) == []
-    [one] = fruitless([half, half])
-    assert (one.asked, one.count) == (50, 0)
-    assert fruitless([half, half, Question(flow=FLOW, day=DAY, asked=0, hits=1)]) == []
 
 
 # properties

@@ -97,6 +97,10 @@ class Write:
                 expires_at_ms=1 << 50,
                 envelope=b"",
                 redaction=b"",
+                retain_until_ms=1 << 50,
+                term_until_ms=1 << 50,
+                term="",
+                after_loss="",
             )
         )
         step.deliver(Delivery(log_index=index, recipient=self.wake, signal_id=signal_id))
@@ -154,7 +158,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     inner = open_store(f"sqlite:///{tmp_path}/broker.db", now_ms=clock.ms)
     store = WatchedStore(inner)
     woken: list[set[str]] = []
-    committer = Committer(store, clock, woken.append, max_waiting=10)  # type: ignore[arg-type]  # as much as it uses
+    committer = Committer(store, clock, woken.append, max_waiting=11)  # type: ignore[arg-type]  # as much as it uses
     committer.start()
     yield Bench(store, committer, clock, woken)
     await committer.close()
@@ -271,6 +275,39 @@ async def test_when_the_commit_is_impossible_everyone_hears_it_and_the_next_call
     assert await bench.committer.submit(Write("after")) == 0
 
 
+async def test_works_handed_over_together_have_an_outcome_each(bench: Bench) -> None:
+    works = [Write("one", wake="r"), Write("bad", before=Conflict("signal-exists")), Write("two")]
+    async with bench.blocked():
+        frame = asyncio.create_task(bench.committer.submit_all(works))
+        alone = asyncio.create_task(bench.committer.submit(Write("three")))
+        await asyncio.sleep(0)
+    ((one, bad, two), three) = await answers([frame, alone])
+    assert (one, code(bad), two, three) == (0, "signal-exists", 1, 2)
+    assert bench.store.committed == 2  # the one that held the thread, and all of these
+    assert bench.woken == [{"r"}]
+
+
+async def test_one_broken_work_of_a_frame_leaves_the_others_theirs(bench: Bench) -> None:
+    works = [Write("one"), Write("bad", after=KeyError("x"), wake="r"), Write("two")]
+    with capture_logs():
+        one, bad, two = await bench.committer.submit_all(works)
+    assert (one, two) == (0, 1)
+    assert isinstance(bad, Defect)
+    assert bench.logged() == ["one", "two"]
+    assert bench.woken == []
+
+
+async def test_a_frame_that_does_not_fit_is_turned_away_whole_and_room_comes_back(bench: Bench) -> None:
+    twelve = [Write(f"w{number}") for number in range(12)]
+    with pytest.raises(Unavailable) as caught:
+        await bench.committer.submit_all(twelve)
+    assert caught.value.code == "overloaded"
+    assert bench.logged() == []
+    for _ in range(3):
+        assert len(await bench.committer.submit_all(twelve[:11])) == 11
+    assert len(bench.logged()) == 33
+
+
 async def test_recipients_are_woken_once_for_a_batch(bench: Bench) -> None:
     await bench.together(Write("a", wake="r1"), Write("b", wake="r2"), Write("c", wake="r1"), Write("d"))
     assert bench.woken == [{"r1", "r2"}]
@@ -291,6 +328,7 @@ async def test_a_caller_who_vanished_has_its_work_committed_once(bench: Bench) -
 
 async def test_when_too_much_waits_the_next_caller_is_turned_away(bench: Bench) -> None:
     async with bench.blocked():
+        # The work that holds the thread is one of the eleven that may wait.
         tasks = [asyncio.create_task(bench.committer.submit(Write(f"w{number}"))) for number in range(11)]
         await asyncio.sleep(0.01)
         assert tasks[10].done()

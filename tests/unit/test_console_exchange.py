@@ -206,6 +206,9 @@ async def test_every_sentence_of_the_proof_is_on_the_page(world: World, exchange
         "verdict-server",
         "verdict-wrong",
         "verdict-unwitnessed",
+        "verdict-quorum",
+        "witnesses-quorum",
+        "witnesses-not-due",
         "keys-own",
         "keys-server",
     }

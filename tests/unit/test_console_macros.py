@@ -40,7 +40,7 @@ def test_a_chart_tells_its_numbers_in_words_and_as_a_table(tmp_path: Path) -> No
     figure = bar_chart(name="c", caption="Wat", unit="Aantal", values=[("A", 4), ("B", 1), ("C", 0)])
     text = rendered(tmp_path, "{{ chart(figure) }}", figure=figure)
     assert re.findall(r'width="([0-9.]+)%" height="14" class="bar', text) == ["100.0", "25.0", "0.0"]
-    assert re.findall(r'<th scope="row">(\w)</th><td class="number">(\d)</td>', text) == [
+    assert re.findall(r'<th scope="row">(\w)</th><td class="number" data-label="Aantal">(\d)</td>', text) == [
         ("A", "4"),
         ("B", "1"),
         ("C", "0"),

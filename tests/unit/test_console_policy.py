@@ -134,8 +134,8 @@ async def test_two_officers_put_rules_in_force_in_the_console(office: Office) ->
     async with office.as_officer("fg-2") as browser:
         assert "Van kracht." in (await browser.get(address)).text
         versions = (await browser.get("/versies")).text
-        assert "fg-1 (privacy)" in versions
-        assert "fg-2 (privacy)" in versions
+        assert "fg-1 (privacyfunctionaris)" in versions
+        assert "fg-2 (privacyfunctionaris)" in versions
         assert "Enger" in (await browser.get("/verschil")).text
 
 

@@ -283,6 +283,27 @@ async def test_what_stands_out_is_told_to_the_parties_alone(world: World) -> Non
     assert len(logged(world, "console.read")) == 6
 
 
+async def test_what_stands_out_is_made_a_finding_once_and_by_its_parties(world: World) -> None:
+    cast, now = world.cast, world.clock.now
+    ask = signal(now, cast.body, cast.body, operation="match.question", asked=80, hits=0, outcome="answered")
+    write(world, ask)
+    path, key = "/tijdlijn/bevinding", r'name="key" value="([0-9a-f]{32})"'
+    async with browse(world, actor=cast.body) as browser:
+        [found] = re.findall(key, (await browser.get("/tijdlijn")).text)
+        async with browse(world, actor=cast.nla) as other:
+            assert (await other.post(path, {"key": found})).status_code == 404
+        opened = await browser.post(path, {"key": found})
+        assert opened.status_code == 303
+        text = (await browser.get(opened.headers["location"])).text
+        assert "vroeg Instelling Een naar 80" in text
+        assert f'href="/tijdlijn?sender={cast.body.oin}' in text
+        again = (await browser.get("/tijdlijn")).text
+        assert re.findall(key, again) == []
+        assert f'href="{opened.headers["location"]}"' in again
+        assert (await browser.post(path, {"key": found})).status_code == 409
+    assert [entry["anomaly"] for entry in logged(world, "finding.open")] == ["look-ups"]
+
+
 async def test_a_flow_is_drawn_with_a_table_and_another_organisations_is_not(world: World) -> None:
     cast, now = world.cast, world.clock.now
     write(world, *(signal(now - timedelta(days=day), cast.nla, cast.sna) for day in range(20, -1, -1)))
@@ -290,7 +311,7 @@ async def test_a_flow_is_drawn_with_a_table_and_another_organisations_is_not(wor
     async with browse(world) as browser:
         text = (await browser.get(query)).text
         assert text.count("<svg") > 0
-        assert '<th scope="row">22 juni 2026</th><td class="number">1</td>' in text
+        assert '<th scope="row">22 juni 2026</th><td class="number" data-label="Doorgelaten">1</td>' in text
         assert (await browser.get(f"/tijdlijn?kind={SCRIPT}")).status_code == 400
     async with browse(world, actor=cast.body) as browser:
         other = (await browser.get(query)).text

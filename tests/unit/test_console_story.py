@@ -81,6 +81,9 @@ def test_duties_are_sentences_in_the_language_of_the_page() -> None:
         ("signal.release", ("released", "refused")),
         ("signal.acknowledge", ("delivered",)),
         ("match.question", ("answered", "refused")),
+        ("watch.load", ("in-force", "refused", "taken-back")),
+        ("watch.hit", ("answered", "refused")),
+        ("match.digest", ("given", "refused")),
         ("register.load", ("in-force", "refused")),
     ],
 )

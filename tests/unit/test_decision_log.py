@@ -253,7 +253,12 @@ def test_a_decided_entry_becomes_a_record(valid: Any) -> None:
 
 @pytest.mark.parametrize(
     ("operation", "name"),
-    [("match.question", "question"), ("signal.release", "release"), ("register.load", "register")],
+    [
+        ("match.question", "question"),
+        ("match.digest", "question"),
+        ("signal.release", "release"),
+        ("register.load", "register"),
+    ],
 )
 def test_every_operation_that_is_decided_has_its_action(valid: Any, operation: str, name: str) -> None:
     entry = {**ENTRY, "operation": operation, "facts": [], "decision": "deny"}

@@ -112,6 +112,7 @@ def test_the_table_holds_every_reason_that_a_push_under_this_agreement_can_be_de
         "NO_FIELDS": "a push without kept fields is malformed",
         "NOT_OWN_DOMAIN": "a register in one's own domain",
         "RULE_STOPPED": "below",
+        **dict.fromkeys(("WATCH_TOO_LARGE", "WATCH_TOO_LONG"), "test_watch"),
         "PURPOSE_LOCK": "test_policy_cases",
         "SECRECY": "test_policy_cases",
         **dict.fromkeys(

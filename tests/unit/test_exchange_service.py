@@ -140,7 +140,8 @@ async def test_when_the_store_is_away_the_stream_ends_so_that_the_kit_tries_agai
     async def away(*_: object) -> None:
         raise Unavailable("storage-unavailable")
 
-    monkeypatch.setattr(world.broker.desk.committer, "submit", away)
+    for name in ("submit", "submit_all"):
+        monkeypatch.setattr(world.broker.desk.committer, name, away)
     with pytest.raises(Refused) as caught:
         await push_stream(world, [push(world), push(world)])
     assert (type(caught.value.error), caught.value.error.code) == (Unavailable, "storage-unavailable")

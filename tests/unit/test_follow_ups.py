@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 
 from broker.storage.port import PartyStatus
-from sluis.client.sender import new_uuid7
 from sluis.envelope import Envelope
 from sluis.errors import SluisError
 from sluis.followup import FollowUp
-from sluis.header import Delivery
+from sluis.header import Delivery, new_uuid7
 from sluis.signing import SigningKey
 from sluis.v1 import envelope_pb2, followup_pb2
 from sluis.wire import follow_up_from_wire

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluis.client.sender import new_uuid7
 from sluis.encoding import lp
 from sluis.errors import InvalidInput, NotAuthentic
 from sluis.followup import BINDING, MAX_CODES, REFERRING, Act, FollowUp, SignedFollowUp
+from sluis.header import new_uuid7
 from sluis.identifiers import Oin
 from sluis.signing import SigningKey
 

@@ -150,7 +150,7 @@ def test_a_line_names_the_flow() -> None:
     assert line.flow.dutch.startswith(
         "Nederlandse Arbeidsinspectie -> stichting die het certificaatregister beheert"
     )
-    assert "beoordelen of een afgegeven certificaat geldig blijft; vanaf 2026-07-01" in line.flow.dutch
+    assert "beoordelen of een afgegeven certificaat geldig blijft; vanaf 1 juli 2026" in line.flow.dutch
     assert line.text.english == "retention 5 years -> 1 year"
 
 

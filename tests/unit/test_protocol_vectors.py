@@ -13,6 +13,7 @@ from sluis import oprf, wire
 from sluis.cards import PartyCard
 from sluis.certificates import certificate_from_der
 from sluis.checkpoint import verify_checkpoint
+from sluis.deposit_digest import DepositDigest, DigestHeader
 from sluis.encoding import lp
 from sluis.envelope import open_envelope
 from sluis.errors import NotAuthentic
@@ -165,6 +166,27 @@ def test_the_card_verifies_under_its_root() -> None:
     PartyCard.parse(vector["card"].encode()).verify([root], at)
     with pytest.raises(NotAuthentic):
         PartyCard.parse(vector["card"].replace("Vector party", "Another").encode()).verify([root], at)
+
+
+def test_the_digest_of_deposits_verifies_and_finds_them() -> None:
+    vector = FIXED["digest"]
+    data, body = unhex(vector["header"]), unhex(vector["body"])
+    public("broker receipt").verify(data, unhex(vector["signature"]))
+    header = DigestHeader.decode(data)
+    assert {name: getattr(header, name) for name in ("since", "until", "bits", "width", "count")} == {
+        name: vector[name] for name in ("since", "until", "bits", "width", "count")
+    }
+    digest = DepositDigest(header, body)
+    assert all(digest.holds(unhex(item)) for item in vector["deposits"])
+    assert not digest.holds(unhex(vector["absent"]))
+    # By the page alone: counts of the buckets, then the low parts.
+    low_bits = 8 * vector["width"]
+    buckets = 1 << (vector["bits"] - low_bits)
+    sizes = [int.from_bytes(body[4 * at : 4 * at + 4], "little") for at in range(buckets)]
+    lows = iter(body[4 * buckets :])
+    assert [bucket << low_bits | next(lows) for bucket, size in enumerate(sizes) for _ in range(size)] == (
+        vector["values"]
+    )
 
 
 def test_the_register_verifies() -> None:

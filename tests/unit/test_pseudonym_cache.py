@@ -208,3 +208,57 @@ def test_threads_take_turns(cache: PseudonymCache) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(work, range(40))) == [[pseudonym(number)] for number in range(40)]
+
+
+# lists
+
+FIRMS = [firm(number) for number in range(1, 6)]
+LISTED = b"".join(pseudonym(number) for number in range(1, 6))
+
+
+def test_a_list_is_got_as_it_was_put_and_no_other(cache: PseudonymCache) -> None:
+    cache.put_list(DOMAIN, FIRMS, LISTED)
+    assert cache.get_list(DOMAIN, FIRMS) == LISTED
+    assert cache.get_list(DOMAIN, FIRMS[:4]) is None
+    assert cache.get_list(DOMAIN, [*FIRMS, firm(9)]) is None
+    assert cache.get_list(DOMAIN, list(reversed(FIRMS))) is None
+    assert cache.get_list(replace(DOMAIN, agreement="wav-16"), FIRMS) is None
+    assert cache.get_list(replace(DOMAIN, epoch="2027"), FIRMS) is None
+    assert cache.get_many(DOMAIN, FIRMS) == [None] * 5  # it is beside the single ones
+
+
+def test_a_list_goes_with_its_epoch(cache: PseudonymCache) -> None:
+    cache.put_list(DOMAIN, FIRMS, LISTED)
+    cache.forget_epoch("2027")
+    assert cache.get_list(DOMAIN, FIRMS) == LISTED
+    cache.forget_epoch("2026")
+    assert cache.get_list(DOMAIN, FIRMS) is None
+
+
+def test_lists_of_long_ago_go_when_another_is_put(cache: PseudonymCache, path: Path) -> None:
+    cache.put_list(DOMAIN, FIRMS, LISTED)
+    damage(path, "UPDATE lists SET kept_at = kept_at - 41 * 86400")
+    assert cache.get_list(DOMAIN, FIRMS) == LISTED
+    cache.put_list(DOMAIN, FIRMS[:2], LISTED[:32])
+    assert cache.get_list(DOMAIN, FIRMS) is None
+    assert cache.get_list(DOMAIN, FIRMS[:2]) == LISTED[:32]
+
+
+def test_a_list_that_was_changed_or_is_of_another_length_is_refused(
+    cache: PseudonymCache, path: Path
+) -> None:
+    cache.put_list(DOMAIN, FIRMS, LISTED[:-16])
+    with pytest.raises(NotAuthentic):
+        cache.get_list(DOMAIN, FIRMS)
+    cache.put_list(DOMAIN, FIRMS, LISTED)
+    damage(path, "UPDATE lists SET sealed = zeroblob(length(sealed))")
+    with pytest.raises(NotAuthentic):
+        cache.get_list(DOMAIN, FIRMS)
+
+
+def test_the_file_shows_neither_identifiers_nor_pseudonyms_of_a_list(path: Path) -> None:
+    with PseudonymCache(path, KEY) as cache:
+        cache.put_list(DOMAIN, FIRMS, LISTED)
+    data = path.read_bytes()
+    assert LISTED[:16] not in data
+    assert FIRMS[0].value.encode() not in data

@@ -15,8 +15,9 @@ import pytest
 from broker.wire.exchange_service import ExchangeService
 from sluis.client import sender as sender_module
 from sluis.client.outbox import Outbox
-from sluis.client.sender import Draft, PushOutcome, Sender, check_fields, new_uuid7
+from sluis.client.sender import Draft, PushOutcome, Sender, check_fields
 from sluis.errors import InvalidInput, NotAuthentic, SluisError, Unavailable
+from sluis.header import new_uuid7
 from sluis.identifiers import Identifier, IdentifierType
 from sluis.sealing_keys import Suite
 from sluis.v1 import envelope_pb2, exchange_pb2

@@ -32,6 +32,7 @@ from sluis.receipt import Receipt, RedactionReceipt
 from sluis.register_snapshot import SnapshotEntry, SnapshotHeader, entries_digest, sign_snapshot
 from sluis.ristretto255 import SecretScalars, add_each
 from sluis.wire import envelope_to_wire, redaction_to_wire
+from tests.vectors.signed_vectors import digest_vectors, follow_up_vectors
 from tests.vectors.vector_inputs import (
     CREATED_MS,
     DOMAIN,
@@ -42,7 +43,6 @@ from tests.vectors.vector_inputs import (
     SUBJECTS,
     WITHHELD,
     WITNESS,
-    follow_up_vectors,
     header,
     pseudonym_share,
     scalar,
@@ -288,6 +288,7 @@ def deterministic() -> dict[str, Any]:
         "sealing": field_vectors(),
         "redaction": redaction_vectors(),
         "register": register_vectors(),
+        "digest": digest_vectors(),
         "follow_ups": follow_up_vectors(),
         "log": log_vectors(),
     }

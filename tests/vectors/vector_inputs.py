@@ -3,12 +3,11 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any
 from uuid import UUID
 
 from sluis import oprf
 from sluis.envelope import Delivery, Envelope, Field, Header, Suite, seal
-from sluis.followup import Act, FollowUp, SignedFollowUp
+from sluis.followup import Act, FollowUp
 from sluis.identifiers import Identifier, IdentifierType, Oin
 from sluis.pseudonyms import PseudonymisationDomain
 from sluis.receipt import WithheldField
@@ -127,24 +126,3 @@ def follow_ups() -> list[FollowUp]:
     correct = made(1, Act.CORRECT, SENDER, {"reason": "WRONG_CONTENT"}, replacement=replacement)
     fulfil = made(2, Act.FULFIL, RECIPIENT, {"done": "MARKED"}, refers_to=correct.follow_up_id)
     return [correct, fulfil, made(3, Act.DESTROY, None, {"reason": "RETENTION_ENDED"})]
-
-
-def follow_up_vectors() -> list[dict[str, Any]]:
-    """Sign a correction, its fulfilment by the holder, and the broker's own order to destroy."""
-    key_of = {SENDER: "sender", RECIPIENT: "register owner", None: "broker receipt"}
-    return [
-        {
-            "act": one.act.value,
-            "author": one.author or "",
-            "follow_up_id": one.follow_up_id.hex,
-            "signal_id": one.signal_id.hex,
-            "refers_to": one.refers_to.hex if one.refers_to else "",
-            "replacement": one.replacement.hex if one.replacement else "",
-            "created_at_ms": one.created_at_ms,
-            "codes": dict(one.codes),
-            "key": key_of[one.author],
-            "statement": one.encode().hex(),
-            "signature": SignedFollowUp.sign(signing(key_of[one.author]), one).signature.hex(),
-        }
-        for one in follow_ups()
-    ]

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: EUPL-1.2
 // Shows on the page of one exchange what verify.js recomputes, with the keys of the server or those of the officer.
 // It reads the page as the officer sees it: what is checked is what is shown.
-import { Wrong, parseKeys, verifyEntry } from "./verify.js";
+import { Wrong, parseTrust, verifyEntry } from "./verify.js";
 
+const TOO_EARLY = new Map([["witness-none", "verdict-unwitnessed"], ["witness-quorum", "verdict-quorum"]]);
 const KEPT = "sluis.verifier-keys";
 const proof = document.querySelector("[data-proof]");
 const find = (name, within = proof) => within.querySelector(`[data-${name}]`);
@@ -43,14 +44,14 @@ function keep(text) {
   }
 }
 
-async function checkEntry(block, keys) {
+async function checkEntry(block, trust) {
   const { ok, steps } = await verifyEntry({
     entry: find("json", block).textContent,
     exchange: proof.dataset.exchange,
     index: block.dataset.index,
     path: [...block.querySelectorAll("[data-path] code")].map((item) => item.textContent),
     checkpoint: find("checkpoint").textContent,
-    keys,
+    ...trust,
   });
   for (const { step, ok: right, code, values } of steps)
     show(find("outcome", block.querySelector(`[data-step="${step}"]`)), right, code, values);
@@ -63,18 +64,18 @@ async function check() {
   find("whose").textContent = sentence(own ? "keys-own" : "keys-server");
   try {
     if (!globalThis.crypto?.subtle) throw new Wrong("no-crypto");
-    const keys = await parseKeys(own || find("server-keys").textContent);
+    const trust = await parseTrust(own || find("server-keys").textContent);
     const blocks = [...proof.querySelectorAll("[data-index]")];
     const wrong = [];
     for (const block of blocks) {
-      const found = await checkEntry(block, keys);
+      const found = await checkEntry(block, trust);
       if (found) wrong.push(found);
     }
     if (wrong.length === 0) show(verdict, true, own ? "verdict-own" : "verdict-server", { n: blocks.length });
     else {
-      const { index, first } = wrong.find((each) => each.first.code !== "witness-none") ?? wrong[0];
+      const { index, first } = wrong.find((each) => !TOO_EARLY.has(each.first.code)) ?? wrong[0];
       // A checkpoint that is a second old may have no witness yet: no proof, and no alarm either.
-      if (first.code === "witness-none") show(verdict, null, "verdict-unwitnessed");
+      if (TOO_EARLY.has(first.code)) show(verdict, null, TOO_EARLY.get(first.code));
       else show(verdict, false, "verdict-wrong", { index, why: sentence(first.code, first.values) });
     }
   } catch (error) {

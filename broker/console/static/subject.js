@@ -29,6 +29,18 @@
     return made;
   }
 
+  // A broken number is shown, and leads nowhere.
+  function entries(indexes) {
+    const made = element("span");
+    for (const index of Array.isArray(indexes) ? indexes : []) {
+      const known = Number.isSafeInteger(index) && index >= 0;
+      const part = element(known ? "a" : "span", index);
+      if (known) part.href = `/uitwisseling/${index}`;
+      made.append(...(made.hasChildNodes() ? ["; ", part] : [part]));
+    }
+    return made;
+  }
+
   function exchange(item, number) {
     const section = element("section");
     section.className = "panel";
@@ -53,7 +65,7 @@
     add("fields", listed(item.fields));
     add("categories", listed(item.categories));
     add("retention", item.retention);
-    add("indexes", listed(item.log_indexes));
+    add("indexes", entries(item.log_indexes));
     section.append(list);
     return section;
   }

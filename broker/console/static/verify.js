@@ -143,6 +143,70 @@ export async function parseKeys(text) {
   return Promise.all(lines.filter((line) => line && !line.startsWith("#")).map(parseKey));
 }
 
+const POLICY = /^(log|witness|group|quorum)[ \t]/;
+const NONE = "none";
+
+/**
+ * Read what an officer trusts: keys, one a line, of which one witness must have cosigned; or a policy
+ * (c2sp.org/tlog-policy), whose quorum must have. Gives {keys, quorum}; `quorum` is undefined for a list of keys.
+ */
+export async function parseTrust(text) {
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  return lines.some((line) => POLICY.test(line)) ? parsePolicy(lines) : { keys: await parseKeys(text) };
+}
+
+async function parsePolicy(lines) {
+  const [keys, seen, defined, free, groups] = [[], new Set(), new Map(), new Set(), []];
+  let name = null;
+  const define = (word, id) => {
+    if (word === NONE || defined.has(word)) throw new Wrong("policy-form");
+    defined.set(word, id);
+    free.add(word);
+  };
+  const read = async (line, types) => {
+    const key = await parseKey(line);
+    const id = hex(key.publicKey);
+    if (!types.includes(key.type) || seen.has(id)) throw new Wrong("policy-form");
+    seen.add(id);
+    return [key, id];
+  };
+  const take = async ([word, first, second, ...rest]) => {
+    if (word === "log" && first && rest.length === 0) keys.push((await read(first, [LOG, MLDSA]))[0]);
+    else if (word === "witness" && second && rest.length <= 1) {
+      const [key, id] = await read(second, [WITNESS, MLDSA]);
+      define(first, id);
+      if (key.type === WITNESS) keys.push(key); // the other sort is never seen to cosign here
+    } else if (word === "group" && rest.length > 0) {
+      const least = second === "any" ? 1 : second === "all" ? rest.length : Number(second);
+      const counts = /^(any|all|[1-9][0-9]{0,3})$/.test(second) && least <= rest.length;
+      // A member of two groups could count twice.
+      if (!counts || new Set(rest).size < rest.length || !rest.every((each) => free.delete(each)))
+        throw new Wrong("policy-form");
+      define(first);
+      groups.push({ name: first, least, members: rest });
+    } else if (word === "quorum" && second === undefined && name === null && (first === NONE || defined.has(first)))
+      name = first;
+    else throw new Wrong("policy-form");
+  };
+  for (const [place, line] of lines.entries()) {
+    if (line === "" || line.startsWith("#")) continue;
+    try {
+      await take(line.split(/[ \t]+/));
+    } catch (error) {
+      if (error instanceof Wrong) throw new Wrong("policy-form", { line: place + 1 });
+      throw error;
+    }
+  }
+  if (name === null) throw new Wrong("policy-form", { line: lines.length });
+  const met = (cosigned) => {
+    const done = new Set([...defined].filter(([, id]) => id && cosigned.has(id)).map(([word]) => word));
+    for (const group of groups)
+      if (group.members.filter((member) => done.has(member)).length >= group.least) done.add(group.name);
+    return name === NONE || done.has(name);
+  };
+  return { keys, quorum: { name, met } };
+}
+
 async function holds(key, signature, message) {
   if (signature.length !== 64) return false;
   let imported;
@@ -173,10 +237,10 @@ export async function checkLog(checkpoint, keys) {
   if (found === 0) throw new Wrong("log-unsigned", { origin: checkpoint.origin });
 }
 
-/** Check the witnesses' lines; returns when each cosigned, in seconds, by name. */
-export async function checkWitnesses(checkpoint, keys) {
+/** Check the witnesses' lines, and the quorum if there is one; returns when each cosigned, in seconds, by name. */
+export async function checkWitnesses(checkpoint, keys, quorum) {
   const known = keys.filter((key) => key.type === WITNESS);
-  if (known.length === 0) throw new Wrong("witness-no-key");
+  if (known.length === 0 && !quorum) throw new Wrong("witness-no-key");
   const log = new Set(keys.filter((key) => key.type === LOG).map((key) => hex(key.publicKey)));
   const owners = new Map();
   for (const key of known) {
@@ -185,7 +249,7 @@ export async function checkWitnesses(checkpoint, keys) {
       throw new Wrong("witness-shared", { name: key.name }); // one key would count for two
     owners.set(hex(key.publicKey), key.name);
   }
-  const times = new Map();
+  const [times, cosigned] = [new Map(), new Set()];
   for (const key of known) {
     for (const line of signedBy(checkpoint, key)) {
       if (line.signature.length !== 72) throw new Wrong("witness-signature", { name: key.name });
@@ -195,9 +259,11 @@ export async function checkWitnesses(checkpoint, keys) {
         throw new Wrong("witness-signature", { name: key.name });
       const before = times.get(key.name) ?? 0n;
       times.set(key.name, time > before ? time : before);
+      cosigned.add(hex(key.publicKey));
     }
   }
-  if (times.size === 0) throw new Wrong("witness-none", { known: new Set(known.map((key) => key.name)).size });
+  if (quorum && !quorum.met(cosigned)) throw new Wrong("witness-quorum", { quorum: quorum.name, count: times.size });
+  if (times.size === 0 && !quorum) throw new Wrong("witness-none", { known: new Set(known.map((key) => key.name)).size });
   return { times, known: new Set(known.map((key) => key.name)).size };
 }
 
@@ -214,16 +280,17 @@ function checkEntry(text, exchange) {
 }
 
 /**
- * Recompute one entry: {entry, exchange, index, path, checkpoint} as texts, and the parsed keys that one trusts.
+ * Recompute one entry: {entry, exchange, index, path, checkpoint} as texts, and what `parseTrust` gave.
  * Steps after one that fails are not taken when they rest on it; each step that was not taken has ok = null.
  */
-export async function verifyEntry({ entry, exchange, index, path, checkpoint, keys }) {
+export async function verifyEntry({ entry, exchange, index, path, checkpoint, keys, quorum }) {
   const steps = STEPS.map((step) => ({ step, ok: null, code: "not-taken", values: {} }));
   let failed = false;
   const take = async (step, work) => {
     const row = steps[STEPS.indexOf(step)];
     try {
-      Object.assign(row, { ok: true, code: `${step}-ok`, values: (await work()) ?? {} });
+      const { code = `${step}-ok`, ...values } = (await work()) ?? {};
+      Object.assign(row, { ok: true, code, values });
     } catch (error) {
       if (!(error instanceof Wrong)) throw error;
       Object.assign(row, { ok: false, code: error.code, values: error.values });
@@ -254,9 +321,10 @@ export async function verifyEntry({ entry, exchange, index, path, checkpoint, ke
     return { origin: note.origin };
   });
   await take("witnesses", async () => {
-    const { times, known } = await checkWitnesses(note, keys);
+    const { times, known } = await checkWitnesses(note, keys, quorum);
+    if (times.size === 0) return { code: "witnesses-not-due" };
     const time = [...times.values()].reduce((first, each) => (each < first ? each : first));
-    return { count: times.size, known, names: [...times.keys()].join(", "), time };
+    return { count: times.size, known, names: [...times.keys()].join(", "), time, ...(quorum && { code: "witnesses-quorum", quorum: quorum.name }) };
   });
   return { ok: !failed, steps };
 }

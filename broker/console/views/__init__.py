@@ -2,6 +2,7 @@
 """The pages, in the order of the menu."""
 
 from broker.console.views import (
+    destroyed,
     exchange,
     exchanges,
     participants,
@@ -17,12 +18,14 @@ from broker.console.views import (
     today,
     trial,
     versions,
+    watches,
 )
 
 PAGES = (
     *today.PAGES,
     *exchanges.PAGES,
     *exchange.PAGES,
+    *watches.PAGES,
     *review.PAGES,
     *timeline.PAGES,
     *rules.PAGES,
@@ -33,6 +36,7 @@ PAGES = (
     *participants.PAGES,
     *subject.PAGES,
     *reports.PAGES,
+    *destroyed.PAGES,
     *statistics.PAGES,
     *reads.PAGES,
 )

@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from broker.console.keeping import keeping_of
 from broker.console.labels import Labels
 from broker.console.pages import OFFICERS, Context, Download, Page, Redirect, View, moment_of
 from broker.console.reading import ReadPage, check_reason
 from broker.console.reading_exchanges import Exchange, Recorded
 from broker.console.story import Story, codes_of, headline, story_of
+from broker.storage.projected import DENIED
 from sluis.errors import NotFound
 from sluis.evidence import write_evidence
 from sluis.policy.bundle import Bundle
@@ -52,6 +54,8 @@ def show(context: Context) -> View | Redirect:
             "command": _command(context),
             "address": f"{PATH}/{first.log_index}",
             "provable": is_provable(exchange),
+            "keeping": keeping_of(context, exchange.exchange) if exchange.exchange else None,
+            "passed": any(chapter.story.result != DENIED for chapter in chapters if chapter.story),
         }
     )
 

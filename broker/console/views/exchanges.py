@@ -109,12 +109,10 @@ def show(context: Context) -> View:
         rows = context.reader.exchanges.rows(chosen, days, None, context.limit)
         return View(listing=Listing(columns=EXPORTED, rows=[_exported(row) for row in rows]))
     before = context.filters.get("before")
-    found = list(
-        context.reader.exchanges.rows(chosen, days, int(before) if before else None, context.limit + 1)
-    )
-    shown = found[: context.limit]
-    older = context.link(before=str(shown[-1].log_index)) if len(found) > len(shown) else ""
-    facets = context.reader.exchanges.facets(chosen, days)
+    found = context.reader.exchanges.survey(chosen, days, int(before) if before else None, context.limit + 1)
+    facets, shown = found.facets, found.rows[: context.limit]
+    older = context.link(before=str(shown[-1].log_index)) if len(found.rows) > len(shown) else ""
+    labels.expect([*facets.counts["sender"], *facets.counts["recipient"]])
     return View(
         values={
             "days": days,
@@ -122,7 +120,7 @@ def show(context: Context) -> View:
             "groups": list(_groups(context, facets, labels)),
             "active": list(_active(context, labels)),
             "ranges": list(_ranges(context, days)),
-            "histogram": histogram(context.reader.exchanges.columns(chosen, days)),
+            "histogram": histogram(found.columns),
             "newest": context.link(before="") if before else "",
             "kept": {name: value for name, value in context.filters.items() if name in CHOICES},
             "words": {name: value for name, value in context.filters.items() if name in KEPT},

@@ -4,6 +4,7 @@
 from broker.console.listing import Cell, Column, Kind, Listing
 from broker.console.pages import INDEX, OFFICERS, Context, Page, View
 from broker.console.reading import Entry
+from broker.console.texts import has_text
 
 NEWEST = 1 << 62
 
@@ -40,10 +41,19 @@ def _row(context: Context, entry: Entry) -> dict[str, Cell]:
         "organisation_name": party.name if party else "",
         "role": context.t(f"role.{content['role']}"),
         "page": content["page"],
+        "page_title": _title(context, content["page"]),
         "filter": ", ".join(f"{name}={value}" for name, value in content["filter"].items()),
         "export": export,
         "log_index": entry.log_index,
     }
+
+
+def _title(context: Context, path: str) -> str:
+    """The title of the page that was read, in her language; of a page that is no more, its path."""
+    from broker.console.views import PAGES as every_page  # they list this page too
+
+    names = [page.title for page in every_page if page.path == path]
+    return context.t(names[0]) if names and has_text(names[0]) else path
 
 
 PAGES = (

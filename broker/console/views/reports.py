@@ -19,6 +19,7 @@ from sluis.policy import dutch
 from sluis.policy.rules import Notice
 
 YEAR = re.compile(r"20[0-9]{2}")
+YES = re.compile("yes")
 BREACH_ROWS = 20_000  # entries looked at for a breach; the page says when there are more
 YEARLY_AGREEMENT = "waadi-14b"
 RISKS = 8  # texts page.dpia.risk.1 and so on
@@ -51,11 +52,36 @@ def show_register(context: Context) -> View:
     wanted = context.filters.get("agreement", "")
     found = [item for item in register(context.bundle) if wanted in ("", item.agreement.id)]
     rows = [_processing(context, item) for item in found]
-    agreements = sorted({(item.agreement.id, item.agreement.title) for item in register(context.bundle)})
+    whole = bool(wanted) or "all" in context.filters
     return View(
-        values={"agreements": agreements, "chosen": wanted, "digest": context.bundle.digest},
+        values={
+            "agreements": _by_agreement(context, found),
+            "chosen": wanted,
+            "whole": whole,
+            "digest": context.bundle.digest,
+        },
         listing=Listing(columns=REGISTER_COLUMNS, rows=rows),
     )
+
+
+def _by_agreement(context: Context, found: list[Processing]) -> list[dict[str, Any]]:
+    """The register in short: a line for each agreement."""
+    lines: dict[str, dict[str, Any]] = {}
+    for item in found:
+        line = lines.setdefault(
+            item.agreement.id,
+            {
+                "id": item.agreement.id,
+                "title": item.agreement.title,
+                "rules": 0,
+                "basis": {},
+                "categories": set(),
+            },
+        )
+        line["rules"] += 1
+        line["basis"] |= dict.fromkeys(basis.citation for basis in item.rule.legal_basis)
+        line["categories"] |= {context.t(f"category.{name}") for name in item.categories}
+    return sorted(lines.values(), key=lambda line: str(line["title"]).casefold())
 
 
 def _processing(context: Context, item: Processing) -> dict[str, Cell]:
@@ -84,6 +110,7 @@ def _processing(context: Context, item: Processing) -> dict[str, Cell]:
 
 CASE_COLUMNS = (
     Column(key="refusal", heading="page.dpia.refusal"),
+    Column(key="example", heading="page.dpia.example"),
     Column(key="result", heading="page.dpia.result"),
 )
 
@@ -95,7 +122,8 @@ def show_dpia(context: Context) -> View:
     rows: list[dict[str, Cell]] = []
     for name in REFUSALS:
         outcome = {True: "refused", False: "differs", None: "absent"}[found.get(name)]
-        rows.append({"refusal": name, "result": context.t(f"page.dpia.{outcome}")})
+        example = (results.examples or {}).get(name, "")
+        rows.append({"refusal": name, "example": example, "result": context.t(f"page.dpia.{outcome}")})
     facets = context.reader.oversight.facets(EVERY, None)
     rules = [rule for agreement in context.bundle.agreements.values() for rule in agreement.rules]
     activations = context.reader.activations()
@@ -153,6 +181,7 @@ def show_breach(context: Context) -> View:
         "from": context.filters.get("from", ""),
         "to": context.filters.get("to", ""),
         "party": party,
+        "parties": sorted(context.reader.register.names().items(), key=lambda item: item[1].casefold()),
         "party_name": party_name(context, party) if party else "",
         "exchanges": sum(item.exchanges for item in found),
         "recipients": len({item.recipient for item in found}),
@@ -258,7 +287,13 @@ def _page(path: str, name: str, handler: Any, **more: Any) -> Page:
 
 PAGES = (
     Page(path="/rapporten", name="reports", handler=index, roles=OFFICERS, logged=False),
-    _page("/rapporten/verwerkingen", "register", show_register, logged=False, filters={"agreement": WORD}),
+    _page(
+        "/rapporten/verwerkingen",
+        "register",
+        show_register,
+        logged=False,
+        filters={"agreement": WORD, "all": YES},
+    ),
     _page("/rapporten/dpia", "dpia", show_dpia, logged=True),
     _page(
         "/rapporten/inbreuk",

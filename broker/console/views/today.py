@@ -13,6 +13,7 @@ from broker.console.pages import EVERYONE, Context, Page, View, moment_of
 from broker.console.people import Role
 from broker.console.reading_counts import Counts, last_days, window
 from broker.console.render import grouped
+from broker.console.views.watches import watches
 from broker.oversight.anomalies import anomalies
 from broker.policy.analyse import endings
 from broker.storage.projected import ZONE, Days, Results
@@ -63,11 +64,14 @@ def show(context: Context) -> View:
                 *_overdue(context, named),
                 *_unconfirmed(context, counts, today),
                 *_refusals(named, counts, today),
+                *_undestroyed(context),
+                *_look_ups(named, counts, today),
                 *values["tasks"],
             ],
             "behind": counts.behind() if counts.behind() > BEHIND else 0,
             "matrix": _matrix(named, pairs, days),
             "named": named,
+            "watches": watches(context),
         }
     return View(values=values)
 
@@ -153,6 +157,20 @@ def _refusals(named: Named, counts: Counts, today: date) -> list[Task]:
     recent = [today, today - timedelta(days=1)]
     found = anomalies(counts.pushes(window(today, len(recent))), recent, since)
     return [Task(text=named.sentence(one), href=anomaly_link(one)) for one in found if one.kind == "refusals"]
+
+
+def _undestroyed(context: Context) -> list[Task]:
+    """What ended and lacks its destruction record."""
+    found = context.reader.retention.overdue(context.now)
+    if not found:
+        return []
+    text = context.t("page.today.undestroyed", n=grouped(len(found), context.language))
+    return [Task(text=text, href=f"/uitwisseling/{found[0].pushed_index}")]
+
+
+def _look_ups(named: Named, counts: Counts, today: date) -> list[Task]:
+    found = counts.look_ups([today, today - timedelta(days=1)])
+    return [Task(text=named.sentence(one), href=anomaly_link(one)) for one in found]
 
 
 def _stopped(context: Context, named: Named) -> list[Task]:

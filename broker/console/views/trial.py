@@ -8,10 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from broker.console.pages import DAY, OFFICERS, WORD, Context, Page, View
+from broker.console.story import duties_of
 from broker.console.texts import Language
 from broker.console.views.rules import label_of
 from broker.decide.explain import Explanation
-from broker.policy.change.words import DUTIES, Text, duty_value
+from broker.policy.change.words import Text
 from broker.policy.trial import Foreseen, Supposed, foresee, offers
 from sluis.errors import InvalidInput
 from sluis.policy.bundle import ZONE, Bundle
@@ -129,11 +130,7 @@ def _answer(context: Context, bundle: Bundle, found: Foreseen) -> dict[str, Any]
             )
             for item in decision.withheld
         ],
-        "duties": [
-            (_say(context, DUTIES[name]), _say(context, duty_value(name, value)))
-            for name, value in decision.obligations.items()
-            if name in DUTIES
-        ],
+        "duties": duties_of(decision.obligations, bundle, context.language),
         "near": [(miss.rule.id, _without_ids(_say(context, words))) for miss, words in found.near],
     }
 

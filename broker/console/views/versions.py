@@ -47,14 +47,19 @@ def _row(context: Context, before: Version | None, version: Version) -> dict[str
     first = context.t("page.versions.first") if version.entry.get("operation") == "policy.install" else ""
     return {
         "at": version.at,
-        "proposed": ", ".join(version.signers("propose")) or first,
-        "approved": ", ".join(version.signers("approve")),
+        "proposed": _signers(context, version, "propose") or first,
+        "approved": _signers(context, version, "approve"),
         "verdict": context.t(f"verdict.{version.verdict}") if version.verdict else "",
         "policy": version.activation.digest,
         "log_index": index,
         "read": f"/afspraken?version={index}",
         "compare": compare,
     }
+
+
+def _signers(context: Context, version: Version, act: str) -> str:
+    signers = version.signers(act)
+    return ", ".join(f"{officer} ({context.t(f'signer.{function}')})" for officer, function in signers)
 
 
 def _at_end_of(versions: list[Version], day: str) -> Version | None:

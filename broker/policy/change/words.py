@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from sluis.policy import dutch
 from sluis.policy.bundle import Bundle
 from sluis.policy.conditions import (
     ClaimListed,
@@ -44,6 +45,7 @@ ARROW = same(" -> ")
 OPERATIONS = {
     "push": Text("toezenden", "push"),
     "question": Text("vragen", "question"),
+    "watch": Text("attenderen", "watch"),
     "release": Text("vrijgeven", "release"),
     "register": Text("register laden", "register"),
     "ask": Text("vraag over een signaal", "ask about a signal"),
@@ -166,9 +168,8 @@ class Words:
         parts = [sides, joined(OPERATIONS[name] for name in sorted(rule.operations))]
         parts += [joined(map(self.kind, sorted(rule.kinds)))] * bool(rule.kinds)
         parts += [joined(map(self.purpose, sorted(rule.purposes)))] * bool(rule.purposes)
-        days = Text(f"vanaf {rule.valid_from}", f"from {rule.valid_from}")
-        if rule.valid_until is not None:
-            days += Text(f" tot en met {rule.valid_until}", f" until {rule.valid_until}")
+        until = f" until {rule.valid_until}" if rule.valid_until else ""
+        days = Text(dutch.days(rule.valid_from, rule.valid_until), f"from {rule.valid_from}{until}")
         return Text(
             "; ".join(part.dutch for part in [*parts, days]),
             "; ".join(part.english for part in [*parts, days]),

@@ -3,7 +3,7 @@
 
 from alembic import context
 
-from broker.storage.follow_up_tables import METADATA
+from broker.storage.all_tables import METADATA
 
 connection = context.config.attributes.get("connection")
 if connection is None:

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Where every page of the console is to be found, for each role; a page that nothing leads to is missed by a test."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from broker.console.pages import Page as Known
+from broker.console.people import Role
+from broker.console.views import PAGES
+from broker.policy.activation import Activator
+from broker.policy.active import stored_bundle
+from broker.storage.open import open_store
+from sluis.keys import read_secret
+from sluis.policy.approval import Act, PolicyStatement
+from sluis.policy.archive import unpack
+from sluis.policy.bundle import default_directory, read_bundle, read_files
+from sluis.signing import SEED_SIZE, SigningKey
+from sluis.stored_zip import pack_zip
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.browser.office import Office
+
+NO_PAGE = {"consistency"}  # for a script, and read by it in test_day.py
+AGREEMENT, RULE = "wml-18p", "no-bsn-to-private"
+OFFICERS = {Role.OFFICER: "fg-1", Role.AUTHORITY: "jurist-1", Role.OPERATOR: "beheer-1"}
+
+STEADY = (
+    "/",
+    "/afspraken?status=draft",
+    f"/afspraken/{AGREEMENT}",
+    f"/regels/{RULE}",
+    "/versies?on=2026-06-30",
+    "/logboek",
+    "/deelnemers",
+    "/uitwisselingen",  # to an operator it says that it is not for her
+)
+OF_OFFICERS = (
+    "/uitwisselingen?result=denied",
+    "/uitwisselingen.csv",
+    "/beoordelen",
+    "/tijdlijn",
+    "/verschil?days=30",
+    "/voorstellen",
+    "/proef",
+    "/betrokkene",
+    "/rapporten",
+    "/rapporten/verwerkingen",
+    f"/rapporten/verwerkingen?agreement={AGREEMENT}",
+    "/rapporten/dpia",
+    "/rapporten/inbreuk?from=2026-01-01&to=2030-12-31",
+    "/rapporten/jaarverslag",
+    "/inzage",
+    "/nergens",
+)
+OF_AUTHORITY = ("/rapporten/jaarcijfers",)
+TRIAL = (
+    ("agreement", "waadi-14b"),
+    ("operation", "push"),
+    ("sender", "labour-inspectorate"),
+    ("recipient", "certificate-foundation"),
+    ("kind", "FINE_IMPOSED"),
+    ("purpose", "CERTIFICAATBEOORDELING"),
+    ("delivery", "mailbox"),
+    ("date", "2026-11-25"),
+    ("other", "2026-06-30"),
+    ("field", "establishment_number"),
+    ("field", "bsn"),
+    ("claim.provision", "WML 7"),
+    ("claim.decided_on", "2026-03-02"),
+    ("proven", "certificate_valid"),
+)
+
+
+FOUND = ("one exchange", "who was told", "a finding", "a flow", "a proposal", "a trial")
+
+
+def names(role: Role) -> tuple[str, ...]:
+    """What there is to see for a role: addresses, and names of pages that are found on the way."""
+    if role is Role.OPERATOR:
+        return STEADY
+    return (*STEADY, *OF_OFFICERS, *(OF_AUTHORITY if role is Role.AUTHORITY else ()), *FOUND)
+
+
+def places(office: "Office", page: "Page", role: Role) -> dict[str, str]:
+    """The addresses by those names; she is signed in on the page."""
+    found = () if role is Role.OPERATOR else _found(office, page)
+    assert all(found)
+    return {name: name for name in names(role)} | dict(zip(FOUND, found, strict=False))
+
+
+def _found(office: "Office", page: "Page") -> tuple[str, ...]:
+    first = page.locator(".scroll tbody a").first
+    page.goto(f"{office.url}/uitwisselingen?operation=signal.push&result=released")
+    exchange = first.get_attribute("href") or ""
+    page.goto(f"{office.url}{exchange}")
+    told = page.locator('a[href^="/betrokkene/ontvangers/"]').get_attribute("href") or ""
+    page.goto(f"{office.url}/beoordelen")
+    with page.expect_navigation():
+        page.locator('form[action="/beoordelen/trekking"] button').click()
+    finding = first.get_attribute("href") or ""
+    page.goto(f"{office.url}/tijdlijn")
+    flow = first.get_attribute("href") or ""
+    return exchange, told, finding, flow, _proposal(office, page), f"/proef?{urlencode(TRIAL)}"
+
+
+def _proposal(office: "Office", page: "Page") -> str:
+    """Upload the rules as they came, to look at as a proposal."""
+    page.goto(f"{office.url}/voorstellen")
+    rules = pack_zip(read_files(default_directory()))
+    page.locator("#field-rules").set_input_files(
+        {"name": "rules.zip", "mimeType": "application/zip", "buffer": rules}
+    )
+    with page.expect_navigation():
+        page.locator('form[enctype="multipart/form-data"] button').click()
+    return page.url.removeprefix(office.url)
+
+
+def missed(role: Role, found: Iterable[str]) -> list[str]:
+    """The pages of the console that none of the addresses leads to."""
+    paths = [address.partition("?")[0] for address in found]
+    return [known.path for known in _to_see(role) if not any(_form(known).fullmatch(path) for path in paths)]
+
+
+def _to_see(role: Role) -> list[Known]:
+    return [
+        page for page in PAGES if page.method == "GET" and role in page.roles and page.name not in NO_PAGE
+    ]
+
+
+def _form(page: Known) -> re.Pattern[str]:
+    return re.compile(re.sub(r"{\w+}", "[^/]+", page.path))
+
+
+def have_two_versions(office: "Office") -> None:
+    """Let other words of one rule come into force, so that there are versions to compare."""
+    store = open_store(office.scene.stage.database)
+    try:
+        active = stored_bundle(store, store.activations()[-1].digest)
+        files = dict(unpack(store.policy_bundle(active.digest) or b""))
+        name = "agreements/waadi-14b.yaml"
+        files[name] = files[name].replace(b"ten hoogste", b"maximaal", 1)
+        proposed = read_bundle(files)
+        at = datetime.now(UTC).replace(microsecond=0)
+        statements = [
+            PolicyStatement(
+                act=act,
+                from_digest=active.digest,
+                to_digest=proposed.digest,
+                officer=officer,
+                reason="andere woorden",
+                at=at,
+            ).signed(SigningKey.from_bytes(read_secret(office.keys[officer], SEED_SIZE)))
+            for act, officer in ((Act.PROPOSE, "fg-1"), (Act.APPROVE, "jurist-1"))
+        ]
+        Activator(store, lambda: datetime.now(UTC)).activate(files, statements)
+    finally:
+        store.close()
