@@ -93,6 +93,7 @@ class Series:
 
     name: str
     caption: str
+    row: str
     unit: str
     lines: list[tuple[str, str]]
     chart: BarChart
@@ -142,6 +143,7 @@ def _one(
     return Series(
         name=name,
         caption=caption,
+        row=context.t(f"page.statistics.row.{name}"),
         unit=unit,
         lines=[(label, _value(context, value)) for label, value in shown.items()],
         chart=bar_chart(name=name, caption=caption, unit=unit, values=values),
@@ -199,6 +201,7 @@ def _rows(context: Context, table: Released) -> list[dict[str, Cell]]:
 def _shown(context: Context, table: Released) -> dict[str, object]:
     return {
         "caption": context.t(f"page.statistics.by_{table.name}"),
+        "row": context.t(f"page.statistics.row.{table.name}"),
         "columns": [_label(context, column) for column in (*table.columns, TOTAL)],
         "rows": [
             (
