@@ -259,6 +259,7 @@ def _broker(
         "keys": str(cast.broker.keys),
         "origin": ORIGIN,
         "checkpoint_seconds": 0.5,
+        "retention_seconds": 1.0,
     }
     if tap:
         config["wire_tap"] = str(folder / "wire.tap")

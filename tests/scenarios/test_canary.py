@@ -135,7 +135,9 @@ def test_a_planted_number_or_name_is_found_in_every_disguise(
 async def test_nothing_planted_is_in_any_table_of_postgresql(tmp_path: Path) -> None:
     with ExitStack() as stack:
         url = stack.enter_context(fresh_database())
-        scene = stack.enter_context(running_scene(tmp_path, database=url, tap=True, firms=40))
+        scene = stack.enter_context(
+            running_scene(tmp_path, database=url, tap=True, firms=40, broker={"retention_seconds": 0.5})
+        )
         figures = await a_day(scene)
         scene.stage.stop()
         tables = dump(url, tmp_path / "tables")
