@@ -119,8 +119,10 @@ class Play:
 
     def _line(self, member: CastMember, signal_id: UUID) -> dict[str, Any]:
         """What a party's file has of a signal."""
-        lines = map(json.loads, self._file(member).read_text("utf-8").splitlines())
-        return next((line for line in lines if line["signal_id"] == str(signal_id)), {})
+        return next((line for line in self._lines(member) if line["signal_id"] == str(signal_id)), {})
+
+    def _lines(self, member: CastMember) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._file(member).read_text("utf-8").splitlines()]
 
     # the fines
 
@@ -180,6 +182,10 @@ class Play:
         await self._take_in(life, pass_it_on=True)
         clients = [firm.establishment for firm in life.private.clients]
         report = await ask(self._kit(body), clients, keep_in(self._file(body)), private=True)
+        known = {
+            line.get("fields", {}).get("establishment_number") for line in self._lines(self._cast.foundation)
+        }
+        life.fined = len(known & {one.value for one in clients})
         life.asked, life.claimed, life.digest_bytes = report.asked, report.claimed or 0, report.digest_bytes
         hits = report.hits.get(life.private.firm.establishment, [])
         life.found = next((hit for hit in hits if hit.header.previous == fine.signal_id), None)

@@ -13,6 +13,7 @@ from sluis.client.receiver import ReceivedSignal
 from sluis.client.sender import PushOutcome
 
 ZONE = ZoneInfo("Europe/Amsterdam")
+CHANCE = 1  # a digest may name one client too many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class Afterlife:
     # through a digest
     asked: int = 0
     claimed: int = 0
+    fined: int = 0  # clients of whom the foundation knows a fine
     digest_bytes: int = 0
     found: ReceivedSignal | None = None
     # by a watch list
@@ -84,7 +86,7 @@ class Afterlife:
         held = {
             "a fine of the afterlife was refused": all(one.permitted for one in self.pushes),
             "the digest hid a hit": self.found is not None and self.claimed >= 1,
-            "the digest let the broker see everything": self.asked < 20 or self.claimed < self.asked,
+            "the broker saw more than the digest holds": self.claimed <= self.fined + CHANCE,
             "the watch did not fire": self.told is not None and self.watching == len(self.watched.clients),
             "the question was not answered": self.answer == "NOT_OPEN" and self.answer_index > 0,
             "feedback did not close": self.owed == (1, 0),
@@ -129,8 +131,13 @@ class Afterlife:
         ]
         if console:
             pages = [
-                f"{index} http://{console}/uitwisseling/{index}"
-                for index in (self.rectified.pushed_index, self.recalled.pushed_index, self.ended_index)
+                f"http://{console}/uitwisseling/{index}"
+                for index in (
+                    found,
+                    self.rectified.pushed_index,
+                    self.recalled.pushed_index,
+                    self.ended_index,
+                )
             ]
             lines += [
                 f"on the console: {page}" for page in (*pages, f"http://{console}/rapporten/vernietigd")
