@@ -18,14 +18,14 @@ NEWEST = 1 << 62
 COLUMNS = (
     Column(key="at", heading="page.destroyed.at", kind=Kind.MOMENT),
     Column(key="ended", heading="page.destroyed.ended", kind=Kind.MOMENT),
+    Column(key="exchange", heading="page.destroyed.exchange"),
     Column(key="sender", heading="page.destroyed.sender", kind=Kind.PARTY),
     Column(key="recipient", heading="page.destroyed.recipient", kind=Kind.PARTY),
+    Column(key="agreement", heading="page.destroyed.agreement"),
     Column(key="kind", heading="page.destroyed.kind"),
-    Column(key="copy", heading="page.destroyed.copy"),
     Column(key="term", heading="page.destroyed.term"),
     Column(key="rule", heading="page.destroyed.rule"),
-    Column(key="agreement", heading="page.destroyed.agreement"),
-    Column(key="exchange", heading="page.destroyed.exchange"),
+    Column(key="copy", heading="page.destroyed.copy"),
     Column(key="log_index", heading="page.destroyed.log_index", kind=Kind.NUMBER),
 )
 HOLD_COLUMNS = (
