@@ -116,7 +116,7 @@ class Afterlife:
         lines = [
             f"a hit without showing the misses: {body} tested {self.asked} clients against a digest of "
             f"{self.digest_bytes:,} bytes and showed the broker {self.claimed}; log index {found}",
-            f"a question, in codes: {body} asked after an appeal (log index {self.question_index}), "
+            f"a question, in codes: {body} asked whether an appeal is open (log index {self.question_index}), "
             f"SNA answered {self.answer} ({self.answer_index})",
             f"feedback: {body} warned the firm, log index {self.feedback_index}; what was due on it is closed",
             f"rectified: the fine was withdrawn, log index {self.rectified.log_index}; {self.rectified.holders} "
@@ -130,18 +130,14 @@ class Afterlife:
             f"{self.destroyed_index}; SNA destroyed its copy",
         ]
         if console:
-            pages = [
-                f"http://{console}/uitwisseling/{index}"
-                for index in (
-                    found,
-                    self.rectified.pushed_index,
-                    self.recalled.pushed_index,
-                    self.ended_index,
-                )
-            ]
-            lines += [
-                f"on the console: {page}" for page in (*pages, f"http://{console}/rapporten/vernietigd")
-            ]
+            pages = {
+                "found, asked about, told back": found,
+                "withdrawn": self.rectified.pushed_index,
+                "recalled, with what is still to be done": self.recalled.pushed_index,
+                "ended": self.ended_index,
+            }
+            lines += [f"{what}: http://{console}/uitwisseling/{index}" for what, index in pages.items()]
+            lines.append(f"all that was destroyed: http://{console}/rapporten/vernietigd")
         return lines
 
     def report(self) -> dict[str, object]:

@@ -88,7 +88,7 @@ async def test_the_page_of_an_exchange_says_what_is_still_to_be_done_by_whom_and
     path = f"/uitwisseling/{first.header.signal_id}"
     told = plain(await page(world, path, world.cast.nla))
     assert "Wat nog moet gebeuren" in told
-    assert "moet melden wat met de kopie is gedaan: uiterlijk 29 juni 2026" in told
+    assert "moet melden wat met de kopie is gedaan: vóór 29 juni 2026" in told
     assert "moet een vraag over het signaal beantwoorden" not in told  # it was corrected since
     assert "te laat sinds" not in told
     world.clock.move(days=8)
@@ -107,7 +107,7 @@ async def test_what_a_holder_further_on_owes_stands_on_the_page_of_the_first_sig
     assert len((await world.ask(FIRM)).hits) == 1
     await world.follow_up("recall", first.header.signal_id, world.cast.nla)
     follow(world)
-    owes = "moet melden wat met de kopie is gedaan: uiterlijk 29 juni 2026"
+    owes = "moet melden wat met de kopie is gedaan: vóór 29 juni 2026"
     mine = f"/uitwisseling/{first.header.signal_id}"
     assert plain(await page(world, mine, world.cast.nla)).count(owes) == 2
     assert plain(await page(world, mine, world.cast.sna)).count(owes) == 1  # its own
