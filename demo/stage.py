@@ -5,15 +5,18 @@ Ports are those of the documentation unless something else has them; then the ne
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Protocol
@@ -134,7 +137,12 @@ class Stage:
     receipt_key: str
     log_vkeys: list[str]
     witness_vkeys: list[str]
-    moved: list[str] = field(default_factory=list)
+    ports: "Ports"
+
+    @property
+    def moved(self) -> list[str]:
+        """Which ports were busy, and what was taken in their place."""
+        return self.ports.moved
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -186,7 +194,7 @@ def set_stage(
     wanted: tuple[int, int, int, int] = PORTS,
 ) -> Stage:
     """Make keys and configuration of all services; nothing runs yet. `wanted` ports are as in `PORTS`."""
-    ports = _Ports()
+    ports = Ports()
     broker_port, *evaluator_ports, witness_port = [ports.pick(port) for port in wanted]
     http = f"{HOST}:{ports.pick(broker_port + HTTP_ABOVE)}"
     console = f"{HOST}:{ports.pick(broker_port + CONSOLE_ABOVE)}"
@@ -222,7 +230,7 @@ def set_stage(
         receipt_key=broker_keys.receipt.public.raw.hex(),
         log_vkeys=log_vkeys,
         witness_vkeys=witness_vkeys,
-        moved=ports.moved,
+        ports=ports,
     )
     admit_cast(stage)
     return stage
@@ -259,6 +267,7 @@ def _broker(
         "keys": str(cast.broker.keys),
         "origin": ORIGIN,
         "checkpoint_seconds": 0.5,
+        "retention_seconds": 1.0,
     }
     if tap:
         config["wire_tap"] = str(folder / "wire.tap")
@@ -300,20 +309,36 @@ def toml_text(values: Mapping[str, object]) -> str:
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
 
 
-class _Ports:
+class Ports:
+    """Free ports, each kept from other demos of the same user as long as this object lives.
+
+    Between the search for a free port and its use another demo would find it free too, and its participants would
+    knock at our broker. So each port is locked by a file.
+    """
+
     def __init__(self) -> None:
-        self._taken: set[int] = set()
         self.moved: list[str] = []
 
     def pick(self, wanted: int) -> int:
         """The wanted port, or the next one that is free."""
         for port in range(wanted, wanted + 500):
-            if port not in self._taken and _is_free(port):
-                self._taken.add(port)
+            if _is_free(port) and self._claim(port):
                 if port != wanted:
                     self.moved.append(f"port {wanted} is busy, using {port}")
                 return port
         raise Unavailable("peer-unavailable", f"no free port from {wanted} on")
+
+    def _claim(self, port: int) -> bool:
+        folder = Path(tempfile.gettempdir()) / f"sluis-ports-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return False
+        weakref.finalize(self, os.close, lock)
+        return True
 
 
 def _is_free(port: int) -> bool:

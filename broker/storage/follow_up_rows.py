@@ -90,6 +90,19 @@ class FollowUpRows:
             rows = [dict(row._mapping) for row in connection.execute(query)]
         return [(row.pop("duty_id"), Duty(**row)) for row in rows]
 
+    def owed_about(self, signal_id: bytes, party: str) -> Sequence[Duty]:
+        """Open duties about a signal, or of holders further on whom a follow-up about it asked."""
+        asked = select(_FOLLOW_UP.follow_up_id).where(_FOLLOW_UP.signal_id == signal_id)
+        query = select(*_DUTY).where(
+            _DUTY.done_index.is_(None), or_(_DUTY.signal_id == signal_id, _DUTY.follow_up_id.in_(asked))
+        )
+        if party:
+            query = query.where(or_(_DUTY.debtor == party, _DUTY.creditor == party))
+        with session(self._engines.reader) as connection:
+            rows = connection.execute(query.order_by(_DUTY.due_at_ms, _DUTY.duty_id))
+            found = [dict(row._mapping) for row in rows]
+        return [Duty(**{name: row[name] for name in Duty.__dataclass_fields__}) for row in found]
+
     def count_overdue(self, party: str, now_ms: int) -> Mapping[str, int]:
         """How many duties of or towards a party are past their date, by act."""
         query = select(_DUTY.act, func.count().label("n")).where(
