@@ -22,6 +22,9 @@ AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 OPTIONS = (
     "--no-sandbox",  # tests may run as root
     "--disable-gpu",
+    # A page is looked at once: processes and threads of their own would cost more than they bring.
+    *("--disable-gpu-compositing", "--disable-software-rasterizer"),
+    *("--num-raster-threads=1", "--renderer-process-limit=1"),
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

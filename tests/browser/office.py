@@ -110,7 +110,7 @@ async def _play(scene: Scene) -> dict[str, str]:
 def open_office(root: Path) -> Iterator[Office]:
     """Start everything, play the day, and enrol the officers."""
     with set_scene(root) as scene:
-        set_option(scene.stage.broker, retention_seconds=0.5)
+        set_option(scene.stage.broker, retention_seconds=1.0, checkpoint_seconds=0.5)
         scene.stage.start()
         signals = asyncio.run(_play(scene))
         member = scene.stage.cast.inspectorate

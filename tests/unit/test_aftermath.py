@@ -131,7 +131,7 @@ async def test_the_page_shows_share_median_and_outcomes_once_they_are_of_enough_
         "4 dagen",
     )
     assert (numbers["teruggeroepen"], numbers["gerectificeerd"]) == ("verborgen", "0")
-    assert ">bevestigd: 15</text>" in page
+    assert ">bevestigd: 15</p>" in page
     assert "teruggeroepen: " not in page
 
 
