@@ -212,18 +212,7 @@ def set_stage(
         root=root,
         cast=cast,
         database=database,
-        witness=_service(
-            "witness",
-            witness_folder,
-            f"{HOST}:{witness_port}",
-            {
-                "name": WITNESS,
-                "listen": f"{HOST}:{witness_port}",
-                "state": str(witness_folder / "witness.sqlite"),
-                "key": str(witness_folder / "witness.key"),
-                "log_vkeys": log_vkeys,
-            },
-        ),
+        witness=_witness(witness_folder, witness_port, log_vkeys),
         evaluators=tuple(  # type: ignore[arg-type]  # two in, two out
             _evaluator(cast, one, port, broker_port, tap=tap)
             for one, port in zip(cast.evaluators, evaluator_ports, strict=True)
@@ -259,6 +248,17 @@ def admit_cast(stage: Stage) -> None:
             operator.admit((one.folder / "card.json").read_bytes(), one.role, roots)
     finally:
         store.close()
+
+
+def _witness(folder: Path, port: int, log_vkeys: list[str]) -> Service:
+    config: dict[str, object] = {
+        "name": WITNESS,
+        "listen": f"{HOST}:{port}",
+        "state": str(folder / "witness.sqlite"),
+        "key": str(folder / "witness.key"),
+        "log_vkeys": log_vkeys,
+    }
+    return _service("witness", folder, f"{HOST}:{port}", config)
 
 
 def _broker(
