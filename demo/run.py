@@ -33,6 +33,7 @@ from demo.trickle import trickle
 from sluis.errors import Conflict, InvalidInput
 
 MAX_BODIES = 25
+LOOK_SECONDS = 1.0  # how often the broker looks for what has ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ def _stage(root: Path, certified: ParsedFile[CertifiedFirm], narrator: Narrator)
     names = sorted({firm.certified_by for firm in certified.accepted})
     if len(names) > MAX_BODIES:
         raise Conflict("wrong-state", f"the demo plays at most {MAX_BODIES} certification bodies")
-    stage = set_stage(root, make_cast(root, names))
+    stage = set_stage(root, make_cast(root, names), retention_seconds=LOOK_SECONDS)
     for text in stage.moved:
         narrator.say(f"  {text}")
     return stage

@@ -192,8 +192,12 @@ def set_stage(
     database: str = "",
     tap: bool = True,
     wanted: tuple[int, int, int, int] = PORTS,
+    retention_seconds: float = 60.0,
 ) -> Stage:
-    """Make keys and configuration of all services; nothing runs yet. `wanted` ports are as in `PORTS`."""
+    """Make keys and configuration of all services; nothing runs yet. `wanted` ports are as in `PORTS`.
+
+    The broker looks every `retention_seconds` for what has ended.
+    """
     ports = Ports()
     broker_port, *evaluator_ports, witness_port = [ports.pick(port) for port in wanted]
     http = f"{HOST}:{ports.pick(broker_port + HTTP_ABOVE)}"
@@ -208,23 +212,21 @@ def set_stage(
         root=root,
         cast=cast,
         database=database,
-        witness=_service(
-            "witness",
-            witness_folder,
-            f"{HOST}:{witness_port}",
-            {
-                "name": WITNESS,
-                "listen": f"{HOST}:{witness_port}",
-                "state": str(witness_folder / "witness.sqlite"),
-                "key": str(witness_folder / "witness.key"),
-                "log_vkeys": log_vkeys,
-            },
-        ),
+        witness=_witness(witness_folder, witness_port, log_vkeys),
         evaluators=tuple(  # type: ignore[arg-type]  # two in, two out
             _evaluator(cast, one, port, broker_port, tap=tap)
             for one, port in zip(cast.evaluators, evaluator_ports, strict=True)
         ),
-        broker=_broker(cast, broker_port, (http, console), database, witness_port, witness_vkeys, tap=tap),
+        broker=_broker(
+            cast,
+            broker_port,
+            (http, console),
+            database,
+            witness_port,
+            witness_vkeys,
+            tap=tap,
+            retention_seconds=retention_seconds,
+        ),
         http=http,
         console=console,
         receipt_key=broker_keys.receipt.public.raw.hex(),
@@ -248,6 +250,17 @@ def admit_cast(stage: Stage) -> None:
         store.close()
 
 
+def _witness(folder: Path, port: int, log_vkeys: list[str]) -> Service:
+    config: dict[str, object] = {
+        "name": WITNESS,
+        "listen": f"{HOST}:{port}",
+        "state": str(folder / "witness.sqlite"),
+        "key": str(folder / "witness.key"),
+        "log_vkeys": log_vkeys,
+    }
+    return _service("witness", folder, f"{HOST}:{port}", config)
+
+
 def _broker(
     cast: Cast,
     port: int,
@@ -257,6 +270,7 @@ def _broker(
     witness_vkeys: list[str],
     *,
     tap: bool,
+    retention_seconds: float,
 ) -> Service:
     folder = cast.broker.folder
     config: dict[str, object] = {
@@ -267,7 +281,7 @@ def _broker(
         "keys": str(cast.broker.keys),
         "origin": ORIGIN,
         "checkpoint_seconds": 0.5,
-        "retention_seconds": 1.0,
+        "retention_seconds": retention_seconds,
     }
     if tap:
         config["wire_tap"] = str(folder / "wire.tap")

@@ -36,7 +36,7 @@ CERTIFIED_HEADER = (
 FINES_HEADER = "vestigingsnr;wet;artikel;aantal;datum_constatering;datum_boetebeschikking"
 PATIENCE = 20.0
 # Signing often keeps the waits for a checkpoint short.
-BROKER_OPTIONS = {"checkpoint_seconds": 0.1, "retention_seconds": 60.0, "grace_seconds": 3.0}
+BROKER_OPTIONS = {"checkpoint_seconds": 0.1, "grace_seconds": 3.0}
 LOWEST, HIGHEST = 10_000, 30_000  # ports
 
 
