@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from broker.cards import CARD
 from broker.decide.model import Party
 from broker.policy.active import ActivePolicy
 from broker.step import Step
 from broker.storage.port import PartyRow, PartyStatus, Store
 from sluis.cards import PartyCard
-from sluis.errors import NotPermitted
+from sluis.envelope import Envelope, verify
+from sluis.errors import NotAuthentic, NotPermitted, Unavailable
 from sluis.identifiers import Oin
 from sluis.rpc.caller import Caller
 
@@ -41,14 +43,15 @@ class Admitted:
 def admit(step: Step, admitted: Admitted) -> PartyRow:
     """Repeat the admission inside the transaction; the caller's OIN was in the needs.
 
-    Raises NotPermitted `party-unknown`, `party-stopped`, `certificate-revoked`, `not-your-identity`, NotAuthentic
-    `certificate-expired`.
+    Raises NotPermitted `party-unknown`, `party-stopped`, `certificate-revoked`, NotAuthentic `certificate-expired`,
+    Unavailable `card-changed`.
     """
     admitted.caller.check_validity(step.now)  # a stream may outlive its certificate
     row = step.party(admitted.oin)
-    _check(row, admitted.caller, revoked=step.stopped(CERTIFICATE, admitted.caller.fingerprint))
+    revoked = step.stopped(CERTIFICATE, admitted.caller.fingerprint)
+    _check(row, admitted.caller, revoked=revoked or step.stopped(CARD, admitted.card_digest.hex()))
     if row is None or hashlib.sha256(row.card).digest() != admitted.card_digest:
-        raise NotPermitted("not-your-identity", "the registered keys changed during the call; try again")
+        raise Unavailable("card-changed")
     return row
 
 
@@ -104,12 +107,23 @@ class Directory:
         stops = self._store.stops()
         revoked = any(stop.scope == CERTIFICATE and stop.target == caller.fingerprint for stop in stops)
         row = _check(self._store.party(caller.oin), caller, revoked=revoked)
-        return Admitted(
-            caller=caller,
-            role=row.role,
-            card=PartyCard.parse(row.card),
-            card_digest=hashlib.sha256(row.card).digest(),
-        )
+        digest = hashlib.sha256(row.card).digest()
+        _check(row, caller, revoked=any((stop.scope, stop.target) == (CARD, digest.hex()) for stop in stops))
+        return Admitted(caller=caller, role=row.role, card=PartyCard.parse(row.card), card_digest=digest)
+
+    async def check_signature(self, sender: Admitted, envelope: Envelope) -> bool:
+        """Whether the sender's present key signed; False for a key of its that was replaced.
+
+        Raises NotAuthentic `signature-wrong` when no key of its did.
+        """
+        try:
+            verify(envelope, sender.card.signing_key)
+        except NotAuthentic:
+            rows = await asyncio.to_thread(self._store.epochs.cards, sender.oin)
+            if not any(_signed_by(envelope, row.card) for row in rows):
+                raise
+            return False
+        return True
 
     async def require_role(self, caller: Caller, *roles: str) -> Admitted:
         """Admit only these roles. Raises NotPermitted `not-your-role`."""
@@ -124,3 +138,11 @@ class Directory:
         if row is None or row.status is not PartyStatus.ACTIVE:
             return Party(oin=oin, role="", sector="")
         return Party(oin=oin, role=row.role, sector=self._policy.bundle.sector_of(row.role))
+
+
+def _signed_by(envelope: Envelope, card: bytes) -> bool:
+    try:
+        verify(envelope, PartyCard.parse(card).signing_key)
+    except NotAuthentic:
+        return False
+    return True

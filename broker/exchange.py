@@ -29,8 +29,8 @@ from broker.signer import ReceiptSigner
 from broker.step import Needs, Step
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 from sluis.encoding import lp
-from sluis.envelope import Envelope, KeptField, verify, withhold
-from sluis.errors import Conflict, InvalidInput, NotPermitted
+from sluis.envelope import Envelope, KeptField, withhold
+from sluis.errors import Conflict, InvalidInput, NotAuthentic, NotPermitted
 from sluis.header import Delivery as DeliveryMode
 from sluis.header import Header
 from sluis.identifiers import Oin
@@ -82,8 +82,8 @@ class Exchange:
         sender = await self._desk.directory.admit(caller)
         envelope = envelope_from_wire(request.envelope)
         self._check(sender, envelope)
-        verify(envelope, sender.card.signing_key)
-        push = _Push(self._desk, sender, request.idempotency_key, envelope, request.strict)
+        current = await self._desk.directory.check_signature(sender, envelope)
+        push = _Push(self._desk, sender, request.idempotency_key, envelope, request.strict, current)
         return await self._desk.committer.submit(push)
 
     def _check(self, sender: Admitted, envelope: Envelope) -> None:
@@ -92,13 +92,6 @@ class Exchange:
             raise NotPermitted("not-your-identity")
         if not all(isinstance(item, KeptField) for item in envelope.fields):
             raise InvalidInput("malformed-request", "only the broker withholds fields", where="fields")
-        now_ms = int(self._desk.clock().timestamp() * 1000)
-        if not now_ms - MAX_AGE_MS <= header.created_at_ms <= now_ms + MAX_AHEAD_MS:
-            raise InvalidInput("clock-skew", where="created_at")
-        if header.expires_at_ms <= now_ms:
-            raise InvalidInput("signal-expired", where="expires_at")
-        if header.expires_at_ms > now_ms + MAX_LIFE_MS:
-            raise InvalidInput("clock-skew", "the expiry lies more than six years ahead", where="expires_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +103,7 @@ class _Push:
     key: str
     envelope: Envelope
     strict: bool
+    current_key: bool  # else it was signed with a key that the sender has replaced
 
     def needs(self) -> Needs:
         header = self.envelope.header
@@ -128,6 +122,10 @@ class _Push:
             return answer
         if step.signal_exists(self.envelope.header.signal_id.bytes):
             raise Conflict("signal-exists")
+        # Not before: what was taken gets its first answer, however late it comes again.
+        if not self.current_key:
+            raise NotAuthentic("signing-key-replaced")
+        check_current(self.envelope.header, step)
 
         ruling = rule_on(step, self._request(step), self.desk.bundle)
         return self._log_and_keep(step, ruling, self._withheld(ruling))
@@ -223,6 +221,21 @@ class _Push:
         envelope = self.envelope
         parts = (envelope.header_bytes, envelope.root(), envelope.signature, bytes([self.strict]))
         return hashlib.sha256(lp("sluis/v1/push", *parts)).digest()
+
+
+def check_current(header: Header, step: Step) -> None:
+    """Insist that a new signal is of this time and of an epoch that takes it.
+
+    Raises InvalidInput `clock-skew`, `signal-expired`, `unknown-epoch`; Conflict `epoch-closed`, `epoch-not-begun`.
+    """
+    now_ms = step.now_ms
+    if not now_ms - MAX_AGE_MS <= header.created_at_ms <= now_ms + MAX_AHEAD_MS:
+        raise InvalidInput("clock-skew", where="created_at")
+    if header.expires_at_ms <= now_ms:
+        raise InvalidInput("signal-expired", where="expires_at")
+    if header.expires_at_ms > now_ms + MAX_LIFE_MS:
+        raise InvalidInput("clock-skew", "the expiry lies more than six years ahead", where="expires_at")
+    step.calendar.check_signal(header.epoch, header.created_at_ms, now_ms)
 
 
 def subject_of(header: Header) -> Subject:

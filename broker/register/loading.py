@@ -120,6 +120,7 @@ class _Load:
         content = hashlib.sha256(lp("sluis/v1/load", *parts)).digest()
         if (first := first_answer(step, self.owner.oin, self.start.idempotency_key, content)) is not None:
             return register_pb2.LoadResponse.FromString(first.answer), False
+        step.calendar.check_open(self.header.epoch)
         ruling = rule_on(step, self._request(step), self.desk.bundle)
         logged = ruling.log(
             step,

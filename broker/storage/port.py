@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from broker.storage.console_port import ConsoleRead, ConsoleStore
+from broker.storage.epoch_port import EpochStore, EpochWrites
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
 from broker.storage.projected import ExchangeIndex
 from broker.storage.proposal_port import PolicyProposal, ProposalStore, SignedStatement
@@ -209,6 +210,8 @@ class Transaction(Protocol):
 
     @property
     def head(self) -> Head: ...
+    @property
+    def epochs(self) -> EpochWrites: ...
     def parties(self, oins: Collection[str]) -> Mapping[str, PartyRow]: ...
     def stops(self) -> frozenset[Stop]: ...
     def first_answers(self, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], FirstAnswer]: ...
@@ -361,6 +364,10 @@ class Store(Protocol):
     def console(self) -> ConsoleStore:
         """Sessions, tokens and readings of the console."""
         ...
+
+    @property
+    def epochs(self) -> EpochStore:
+        """Epochs, destroyed keys, and the cards that were admitted."""
 
     @property
     def proposals(self) -> ProposalStore:

@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Row, Select, any_, bi
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from broker.storage.bulk import is_postgres
+from broker.storage.epoch_tables import METADATA
 from broker.storage.faults import storage_errors
-from broker.storage.finding_tables import METADATA
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 
 MAX_INTEGER = (1 << 63) - 1

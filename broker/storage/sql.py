@@ -15,6 +15,8 @@ from broker.storage.bulk import is_postgres
 from broker.storage.console_port import ConsoleStore
 from broker.storage.console_rows import ConsoleRows
 from broker.storage.engines import Engines, lend, session
+from broker.storage.epoch_port import EpochStore
+from broker.storage.epoch_rows import EpochRows
 from broker.storage.exchange_index import SqlExchangeIndex
 from broker.storage.finding_port import FindingStore
 from broker.storage.finding_rows import FindingRows
@@ -57,6 +59,7 @@ class SqlStore:
         self.exchange_index = SqlExchangeIndex(engines, self._queries)
         self._tiles = TileCache(self._queries.log)
         self.console: ConsoleStore = ConsoleRows(engines)
+        self.epochs: EpochStore = EpochRows(engines)
         self.proposals: ProposalStore = ProposalRows(engines)
         self.subjects: SubjectStore = SubjectRows(engines)
         self.findings: FindingStore = FindingRows(engines)

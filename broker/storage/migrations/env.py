@@ -3,7 +3,7 @@
 
 from alembic import context
 
-from broker.storage.finding_tables import METADATA
+from broker.storage.epoch_tables import METADATA
 
 connection = context.config.attributes.get("connection")
 if connection is None:
