@@ -47,7 +47,13 @@ class CardOffice:
             if all(row.revoked_index is not None for row in rows):
                 raise Conflict("wrong-state", "this card was revoked before")
             start = tx.head.tree.size if first is None else first
-            entry = {"operation": "card.revoke", "party": oin, "card": digest, "from": start, "reason": reason}
+            entry = {
+                "operation": "card.revoke",
+                "party": oin,
+                "card": digest,
+                "from": start,
+                "reason": reason,
+            }
             logged = step.log(entry)
             for row in rows:
                 tx.epochs.put_card(replace(row, revoked_index=logged.index))

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: EUPL-1.2
 """What begins and ends an epoch of pseudonyms; each act is an entry in the log.
 
-    epoch.announce     this epoch begins at this moment          the operator, once both evaluators have its keys
-    epoch.compromise   a seed is suspected: no new signals       the operator, at once
-    key.retire         no datum of the epoch is left             the broker itself, once an hour; evaluators may
-                                                                 destroy their seeds when they saw it in the log
-    key.destroy        an evaluator has destroyed its seed       the evaluator, over the wire
+epoch.announce     this epoch begins at this moment          the operator, once both evaluators have its keys
+epoch.compromise   a seed is suspected: no new signals       the operator, at once
+key.retire         no datum of the epoch is left             the broker itself, once an hour; evaluators may
+                                                             destroy their seeds when they saw it in the log
+key.destroy        an evaluator has destroyed its seed       the evaluator, over the wire
 """
 
 import asyncio
@@ -39,6 +39,10 @@ class EpochOffice:
     def calendar(self) -> EpochCalendar:
         """The epochs as they stand."""
         return EpochCalendar(row.epoch for row in self._store.epochs.all())
+
+    def now_ms(self) -> int:
+        """The time now, Unix milliseconds."""
+        return int(self._clock().timestamp() * 1000)
 
     def announce(self, name: str, begins: datetime | None, reason: str) -> EpochRow:
         """Announce an epoch that begins at a moment, or now.
@@ -106,7 +110,11 @@ class EpochOffice:
         """Retire every epoch of which nothing is left; returns their names."""
         retired = []
         for epoch in self.calendar().epochs:
-            if epoch.retired_index is None and self._is_past(epoch) and not self._store.epochs.in_use(epoch.name):
+            if (
+                epoch.retired_index is None
+                and self._is_past(epoch)
+                and not self._store.epochs.in_use(epoch.name)
+            ):
                 self.retire(epoch.name)
                 retired.append(epoch.name)
         return retired
@@ -130,8 +138,7 @@ class EpochOffice:
         return names
 
     def _is_past(self, epoch: Epoch) -> bool:
-        now_ms = int(self._clock().timestamp() * 1000)
-        return self.calendar().is_past(epoch, now_ms, MAX_AGE_MS)
+        return self.calendar().is_past(epoch, self.now_ms(), MAX_AGE_MS)
 
     def _check_keys(self, name: str) -> None:
         """Where the epoch before has keys of two evaluators, this one must too, or exchange would stop there."""
@@ -143,8 +150,7 @@ class EpochOffice:
             domains = published.setdefault(key.epoch, {})
             place = (key.agreement, key.recipient)
             domains[place] = domains.get(place, 0) + 1
-        now_ms = int(self._clock().timestamp() * 1000)
-        begun = [epoch for epoch in before if epoch.begun(now_ms)]
+        begun = [epoch for epoch in before if epoch.begun(self.now_ms())]
         needed = published.get((begun or before)[-1].name, {})
         ready = published.get(name, {})
         short = [place for place, count in needed.items() if count >= EVALUATORS > ready.get(place, 0)]

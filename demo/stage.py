@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from broker.administration import Operator
+from broker.epochs import EpochOffice
 from broker.keys import BrokerKeys
 from broker.storage.open import open_store
 from demo.cast import Cast, CastMember
@@ -201,13 +202,17 @@ def set_stage(
 
 
 def admit_cast(stage: Stage) -> None:
-    """Register everyone at the broker, as its operator would with `sluis broker admit`."""
+    """Register everyone at the broker and announce the first epoch, as its operator would with `sluis broker`."""
     store = open_store(stage.database)
     try:
         operator = Operator(store, load_bundle(default_directory()), lambda: datetime.now(UTC))
         for one in (*stage.cast.participants, *stage.cast.evaluators):
             roots = read_certificates((stage.cast.broker.keys / ROOTS).read_bytes())
             operator.admit((one.folder / "card.json").read_bytes(), one.role, roots)
+        office = EpochOffice(store, lambda: datetime.now(UTC))
+        if not office.calendar().epochs:
+            year = datetime.now(UTC).year
+            office.announce(str(year), datetime(year, 1, 1, tzinfo=UTC), "the first of this log")
     finally:
         store.close()
 

@@ -141,6 +141,26 @@ class KeyDestruction:
             destroyed_at_ms=destroyed_at_ms,
         )
 
+    @classmethod
+    def from_entry(cls, data: bytes, log_origin: str) -> "KeyDestruction":
+        """Read it from its entry, for whoever has the log. Raises NotAuthentic, InvalidInput."""
+        entry = _entry(data, DESTROY)
+        try:
+            leaf = Hash(bytes.fromhex(str(entry.get("leaf"))))
+        except ValueError:
+            raise _wrong() from None
+        index = entry.get("retired")
+        if not isinstance(index, int) or index < 0:
+            raise _wrong()
+        return cls(
+            log_origin=log_origin,
+            evaluator=Oin.parse(str(entry.get("evaluator"))),
+            epoch=str(entry.get("epoch")),
+            retired_index=index,
+            retired_leaf=leaf,
+            destroyed_at_ms=time_ms(entry.get("destroyed_at")),
+        )
+
     def sign(self, key: SigningKey) -> bytes:
         """Sign as the evaluator."""
         return key.sign(self.encode())

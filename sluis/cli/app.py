@@ -14,9 +14,12 @@ from sluis.cli import (
     audit_subject,
     console,
     demo,
+    evaluator_epochs,
     exchange,
     keys,
+    keys_renewal,
     operator,
+    operator_epochs,
     policy,
     policy_change,
     policy_export,
@@ -34,6 +37,9 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(operator.app, name="broker")
+operator.app.add_typer(operator_epochs.app, name="epoch")
+keys.app.registered_commands += keys_renewal.app.registered_commands
+services.evaluator.registered_commands += evaluator_epochs.app.registered_commands
 app.add_typer(console.app, name="console")
 app.add_typer(services.evaluator, name="evaluator")
 app.add_typer(services.witness, name="witness")

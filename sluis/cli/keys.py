@@ -40,7 +40,12 @@ def card(
 ) -> None:
     """Make your card: your public keys, signed under your TLS certificate, for the broker's operator."""
     keys = KeyFolder(path=folder)
-    chain = keys.tls_chain()
+    write_card(keys, keys, keys, name, out)
+
+
+def write_card(keys: KeyFolder, certified: KeyFolder, trusted: KeyFolder, name: str, out: Path) -> None:
+    """Write a card of the keys in one folder, signed under the certificate in another, and check it."""
+    chain = certified.tls_chain()
     made = PartyCard.create(
         oin=certificate_oin(chain[0]),
         name=name,
@@ -48,9 +53,9 @@ def card(
         sealing_key=keys.sealing().public,
         created_at=datetime.now(UTC),
         certificate_chain=chain,
-        private_key=keys.tls_private_key(),
+        private_key=certified.tls_private_key(),
     )
-    made.verify(keys.roots(), datetime.now(UTC))
+    made.verify(trusted.roots(), datetime.now(UTC))
     out.write_bytes(made.encode())
     say(f"wrote {out}")
 
@@ -118,23 +123,11 @@ def add_epoch(
     seeds: Annotated[Path, typer.Argument(help="The seed file.")],
     epoch: Annotated[str, typer.Argument(help="The new epoch, such as 2027.")],
 ) -> None:
-    """Draw the seed of a new epoch; restart the evaluator to publish its keys."""
+    """Draw the seed of a new epoch; a running evaluator publishes its keys within a second."""
     from evaluator.shares import EvaluatorShares
 
     EvaluatorShares.load(seeds).add_epoch(seeds, epoch)
     say(f"added epoch {epoch}")
-
-
-@app.command("forget-epoch")
-def forget_epoch(
-    seeds: Annotated[Path, typer.Argument(help="The seed file.")],
-    epoch: Annotated[str, typer.Argument(help="The epoch to destroy.")],
-) -> None:
-    """Destroy the seed of an epoch: its pseudonyms can never be made again."""
-    from evaluator.shares import EvaluatorShares
-
-    EvaluatorShares.load(seeds).forget_epoch(seeds, epoch)
-    say(f"destroyed epoch {epoch}")
 
 
 @app.command()

@@ -3,14 +3,16 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sluis.client.auditor import Auditor
 from sluis.client.connection import Connections
+from sluis.client.epochs import EpochBook
 from sluis.client.foresight import Foreseen, foresee
 from sluis.client.inbox import Inbox
+from sluis.client.keyring import KeyRing
 from sluis.client.matcher import Matcher
 from sluis.client.outbox import Outbox
 from sluis.client.pseudonymiser import Pseudonymiser
@@ -24,9 +26,11 @@ from sluis.client.state import KitState
 from sluis.client.trust import Trust
 from sluis.errors import NotAuthentic
 from sluis.identifiers import Oin
+from sluis.key_renewal import OldKey, old_keys
 from sluis.keys import TLS_CERTIFICATE, KeyFolder, ParticipantKeys
 from sluis.policy.bundle import Bundle, default_directory, load_bundle
 from sluis.pseudonym_cache import PseudonymCache
+from sluis.v1 import directory_pb2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +40,10 @@ class Kit:
     oin: Oin
     agreement: str
     bundle: Bundle
-    keys: ParticipantKeys
+    ring: KeyRing
     connections: Connections
     trust: Trust
+    epochs: EpochBook
     pseudonymiser: Pseudonymiser
     sender: Sender
     receiver: Receiver
@@ -52,7 +57,8 @@ class Kit:
     async def open(cls, settings: KitSettings) -> AsyncIterator["Kit"]:
         """Read keys and state, open connections. Raises SluisError when something is missing or weak."""
         folder = KeyFolder(path=settings.keys)
-        keys = _own_keys(folder)
+        ring = _own_keys(folder)
+        keys = ring.keys
         oin = Oin.parse(settings.oin)
         bundle = load_bundle(settings.policies or default_directory())
         files = _state_folder(settings)
@@ -65,22 +71,24 @@ class Kit:
             connections = Connections(settings)
             try:
                 trust = Trust(settings, connections, state, folder.roots(), _now, book)
-                pseudonymiser = Pseudonymiser(connections, trust, state, cache, _today)
+                epochs = EpochBook(connections, trust, state, cache, _now)
+                pseudonymiser = Pseudonymiser(connections, trust, state, cache, epochs)
                 receiver = Receiver(
-                    oin=oin, keys=keys, connections=connections, trust=trust, inbox=inbox, bundle=bundle
+                    oin=oin, keys=ring, connections=connections, trust=trust, inbox=inbox, bundle=bundle
                 )
                 yield cls(
                     oin=oin,
                     agreement=settings.agreement,
                     bundle=bundle,
-                    keys=keys,
+                    ring=ring,
                     connections=connections,
                     trust=trust,
+                    epochs=epochs,
                     pseudonymiser=pseudonymiser,
                     sender=Sender(
                         oin=oin,
                         agreement=settings.agreement,
-                        keys=keys,
+                        keys=ring,
                         connections=connections,
                         trust=trust,
                         pseudonymiser=pseudonymiser,
@@ -101,7 +109,7 @@ class Kit:
                     registrar=Registrar(
                         oin=oin,
                         agreement=settings.agreement,
-                        keys=keys,
+                        keys=ring,
                         connections=connections,
                         trust=trust,
                         pseudonymiser=pseudonymiser,
@@ -109,6 +117,36 @@ class Kit:
                 )
             finally:
                 await connections.close()
+
+    async def prune_keys(self, folder: KeyFolder) -> tuple[list[OldKey], int]:
+        """Destroy the replaced sealing keys of which nothing waits or can come; returns them, and how many stay."""
+        destroyed, kept = [], 0
+        for old in old_keys(folder):
+            if await self._needed(old):
+                kept += 1
+            else:
+                old.destroy()
+                destroyed.append(old)
+        return destroyed, kept
+
+    async def _needed(self, old: OldKey) -> bool:
+        if old.can_come(self.epochs.now_ms()):
+            return True
+        before = old.before
+        if before is None:
+            # All that was sealed for it was pushed by now, so it stands before the end of the log.
+            before = (await self.trust.checkpoint()).size
+            replace(old, before=before).note()
+        request = directory_pb2.CheckOldKeysRequest(before_log_index=before)
+        answer = await self.connections.patiently(
+            lambda: self.connections.directory.CheckOldKeys(request, timeout=60)
+        )
+        return answer.needed
+
+    @property
+    def keys(self) -> ParticipantKeys:
+        """The participant's present keys."""
+        return self.ring.keys
 
     async def foresee(self, drafts: Sequence[Draft]) -> tuple[Foreseen, ...]:
         """Ask the broker what it would decide on these drafts, before anything is sealed or sent."""
@@ -119,10 +157,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _own_keys(folder: KeyFolder) -> ParticipantKeys:
-    keys = folder.load()
+def _own_keys(folder: KeyFolder) -> KeyRing:
+    ring = KeyRing.load(folder)
     _check_own_certificate(folder, _now())
-    return keys
+    return ring
 
 
 def _state_folder(settings: KitSettings) -> Path:
@@ -137,7 +175,3 @@ def _check_own_certificate(folder: KeyFolder, now: datetime) -> None:
         period = f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}"
         message = f"your own certificate is valid from {period}: ask your authority for a new one"
         raise NotAuthentic("certificate-expired", message, where=str(folder.path / TLS_CERTIFICATE))
-
-
-def _today() -> date:
-    return _now().date()

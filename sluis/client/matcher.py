@@ -76,10 +76,10 @@ class Matcher:
         report = MatchReport(asked=len(distinct))
         if not distinct:
             return report
-        for epoch in await self._pseudonymiser.epochs(self._agreement, self._oin):
-            pseudonyms = await self._pseudonymiser.pseudonyms(
-                distinct, self._agreement, self._oin, epoch, progress=progress
-            )
+        epochs = await self._pseudonymiser.epochs(self._agreement, self._oin)
+        await self._pseudonymiser.compute(distinct, self._agreement, self._oin, epochs, progress=progress)
+        for epoch in epochs:
+            pseudonyms = await self._pseudonymiser.pseudonyms(distinct, self._agreement, self._oin, epoch)
             order = sorted(zip(pseudonyms, distinct, strict=True), key=lambda pair: pair[0])
             for start in range(0, len(order), FRAME):
                 await self._ask(order[start : start + FRAME], epoch, kind, purpose, keep, report)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from sluis.client.connection import Connections
+from sluis.client.keyring import KeyRing
 from sluis.client.pseudonymiser import Pseudonymiser
 from sluis.client.trust import Trust
 from sluis.identifiers import Identifier, Oin
-from sluis.keys import ParticipantKeys
 from sluis.register_snapshot import SnapshotEntry, SnapshotHeader, entries_digest, sign_snapshot
 from sluis.v1 import envelope_pb2, register_pb2
 
@@ -50,7 +50,7 @@ class Registrar:
         *,
         oin: Oin,
         agreement: str,
-        keys: ParticipantKeys,
+        keys: KeyRing,
         connections: Connections,
         trust: Trust,
         pseudonymiser: Pseudonymiser,
@@ -72,15 +72,16 @@ class Registrar:
         purpose: str,
         progress: Callable[[int], None] = lambda done: None,
     ) -> list[LoadOutcome]:
-        """Replace the register in a recipient's domain by these rows, in every live epoch.
+        """Replace the register in a recipient's domain by these rows, in every epoch that is not over.
 
-        A deposit of an earlier epoch is released under the register of that epoch, so that one is kept up too.
-        Raises what pseudonymising raises; NotAuthentic when the answer does not hold.
+        A deposit of an earlier epoch is released under the register of that epoch, so that one is kept up too; and
+        one that is announced has its register when it begins. Raises what pseudonymising raises; NotAuthentic when
+        the answer does not hold.
         """
-        return [
-            await self._load(register, recipient, epoch, rows, kind, purpose, progress)
-            for epoch in await self._pseudonymiser.epochs(self._agreement, recipient)
-        ]
+        epochs = await self._pseudonymiser.epochs(self._agreement, recipient, to_load=True)
+        subjects = [row.subject for row in rows]
+        await self._pseudonymiser.compute(subjects, self._agreement, recipient, epochs, progress=progress)
+        return [await self._load(register, recipient, epoch, rows, kind, purpose) for epoch in epochs]
 
     async def _load(
         self,
@@ -90,10 +91,9 @@ class Registrar:
         rows: Sequence[RegisterRow],
         kind: str,
         purpose: str,
-        progress: Callable[[int], None],
     ) -> LoadOutcome:
         pseudonyms = await self._pseudonymiser.pseudonyms(
-            [row.subject for row in rows], self._agreement, recipient, epoch, progress=progress
+            [row.subject for row in rows], self._agreement, recipient, epoch
         )
         entries = sorted(
             {
@@ -121,7 +121,8 @@ class Registrar:
             kind=kind,
             purpose=purpose,
         )
-        signature = sign_snapshot(header, entries_digest(entries), self._keys.signing)
+        signing = await self._keys.signing_key(self._trust, self._oin)
+        signature = sign_snapshot(header, entries_digest(entries), signing)
         answer = await self._connections.patiently(
             lambda: self._connections.registers.Load(_parts(start, entries, signature), timeout=300)
         )

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from cryptography import x509
 
+from sluis.card_history import CardHistory, read_term
 from sluis.cards import PartyCard
 from sluis.checkpoint import Checkpoint, VerifiedCheckpoint, verify_log_signature
 from sluis.client.connection import Connections
@@ -53,25 +54,76 @@ class Trust:
         self._wait = min(CHECKPOINT_WAIT, settings.patience_seconds)
         self.policy = settings.trusted_log()
         self._receipt_key = VerifyKey(bytes.fromhex(settings.receipt_key))
-        self._cards: dict[Oin, tuple[float, PartyCard]] = {}
+        self._parties: dict[Oin, tuple[float, directory_pb2.Party]] = {}
+        self._histories: dict[Oin, tuple[float, CardHistory]] = {}
         self.origin = self.policy.log_vkeys[0].name
 
     async def card(self, oin: Oin) -> PartyCard:
         """The verified card of an active participant. Raises NotAuthentic, NotFound, NotPermitted."""
-        known = self._cards.get(oin)
+        card = PartyCard.parse((await self._active(oin)).card)
+        card.verify(self._roots, self._clock())
+        if card.oin != oin:
+            raise NotAuthentic("signature-wrong", "the directory shows the card of another party")
+        return card
+
+    async def card_at(self, oin: Oin, log_index: int, at: datetime) -> PartyCard:
+        """The card that counted for an active participant when the log reached an index.
+
+        It holds when its admission stands in the log, nobody revoked it for then, and its certificate was valid `at`
+        that time, whether or not it is still. Raises NotAuthentic, NotFound, NotPermitted `certificate-revoked`.
+        """
+        await self._active(oin)
+        known = self._histories.get(oin)
+        if known is None or known[0] < time.monotonic():
+            history = await self._history(oin)
+            self._histories[oin] = known = (time.monotonic() + CARD_SECONDS, history)
+        return known[1].card_at(log_index, self._roots, at)
+
+    def forget_card(self, oin: Oin) -> None:
+        """Ask the directory again next time: the broker knows other keys by now."""
+        self._parties.pop(oin, None)
+        self._histories.pop(oin, None)
+
+    async def _active(self, oin: Oin) -> directory_pb2.Party:
+        known = self._parties.get(oin)
         if known is None or known[0] < time.monotonic():
             request = directory_pb2.GetPartyRequest(oin=oin)
             answer = await self._connections.patiently(
                 lambda: self._connections.directory.GetParty(request, timeout=10)
             )
-            if not answer.party.active:
-                raise NotPermitted("party-stopped")
-            card = PartyCard.parse(answer.party.card)
-            card.verify(self._roots, self._clock())
-            if card.oin != oin:
-                raise NotAuthentic("signature-wrong", "the directory shows the card of another party")
-            self._cards[oin] = known = (time.monotonic() + CARD_SECONDS, card)
+            self._parties[oin] = known = (time.monotonic() + CARD_SECONDS, answer.party)
+        if not known[1].active:
+            self._parties.pop(oin, None)
+            raise NotPermitted("party-stopped")
         return known[1]
+
+    async def _history(self, oin: Oin) -> CardHistory:
+        request = directory_pb2.ListCardsRequest(oin=oin)
+        answer = await self._connections.patiently(
+            lambda: self._connections.directory.ListCards(request, timeout=10)
+        )
+        terms = []
+        for record in answer.cards:
+            first = await self.prove_once(record.admitted)
+            revoked = b""
+            if record.HasField("revoked"):
+                await self.prove_once(record.revoked)
+                revoked = record.revoked.entry
+            terms.append(read_term(oin, record.card, first, record.admitted.entry, revoked))
+        return CardHistory(terms)
+
+    async def prove_once(self, logged: directory_pb2.LoggedEntry) -> int:
+        """Check that an entry stands in the log, unless that was done before; returns its index.
+
+        Raises NotAuthentic.
+        """
+        receipt = receipt_from_wire(logged.receipt)
+        leaf = leaf_hash(logged.entry)
+        if not self._state.is_proven(self.origin, receipt.log_index, leaf):
+            receipt = self.check_receipt(logged.receipt, logged.entry)
+            await self.prove_inclusion(receipt.log_index, logged.entry)
+            self._state.set_proven(self.origin, receipt.log_index, leaf)
+        return receipt.log_index
 
     async def parties(self, role: str) -> list[directory_pb2.Party]:
         """Active participants with a role, as the directory lists them; their cards are not checked yet."""
