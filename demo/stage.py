@@ -169,6 +169,11 @@ def set_stage(
     witness_folder = root / "witness"
     witness_folder.mkdir(parents=True, exist_ok=True)
     witness_vkeys = [str(vkey) for vkey in create_witness_key(witness_folder / "witness.key", WITNESS)]
+    trusted: dict[str, object] = {
+        "receipt_key": broker_keys.receipt.public.raw.hex(),
+        "log_vkeys": log_vkeys,
+        "witness_vkeys": witness_vkeys,
+    }
     stage = Stage(
         root=root,
         cast=cast,
@@ -186,7 +191,7 @@ def set_stage(
             },
         ),
         evaluators=tuple(  # type: ignore[arg-type]  # two in, two out
-            _evaluator(cast, one, port, broker_port, tap=tap)
+            _evaluator(cast, one, port, broker_port, trusted, tap=tap)
             for one, port in zip(cast.evaluators, evaluator_ports, strict=True)
         ),
         broker=_broker(cast, broker_port, (http, console), database, witness_port, witness_vkeys, tap=tap),
@@ -245,7 +250,9 @@ def _broker(
     return _service("broker", folder, f"{HOST}:{port}", config, witnesses)
 
 
-def _evaluator(cast: Cast, one: CastMember, port: int, broker_port: int, *, tap: bool) -> Service:
+def _evaluator(
+    cast: Cast, one: CastMember, port: int, broker_port: int, trusted: Mapping[str, object], *, tap: bool
+) -> Service:
     year = datetime.now(UTC).year
     EvaluatorShares.create(one.folder / "seeds.json", oin=one.oin, epochs=[str(year)])
     parties = {member.oin: member.role for member in (*cast.participants, *cast.evaluators)}
@@ -258,6 +265,7 @@ def _evaluator(cast: Cast, one: CastMember, port: int, broker_port: int, *, tap:
         "state": str(one.state),
         "parties": str(one.folder / "parties.toml"),
         "broker": f"{HOST}:{broker_port}",
+        **trusted,
     }
     if tap:
         config["wire_tap"] = str(one.folder / "wire.tap")
