@@ -191,10 +191,14 @@ class Pseudonymiser:
         if kept is None or kept[0] < time.monotonic():
             request = directory_pb2.ListDomainKeysRequest(agreement=agreement, recipient_oin=recipient)
             answer = await self._list_keys(request)
+            live = {epoch.name for epoch in (await self._epochs.calendar()).to_load()}
             found: dict[str, dict[Oin, Element]] = {}
             for key in answer.keys:
-                publication = await self._check_key(key, agreement, recipient)
-                found.setdefault(publication.domain.epoch, {})[publication.evaluator] = publication.public
+                publication = _parsed(key)
+                if publication.domain.epoch in live:
+                    await self._check_key(key, publication, agreement, recipient)
+                    of_epoch = found.setdefault(publication.domain.epoch, {})
+                    of_epoch[publication.evaluator] = publication.public
             keys = {
                 epoch: DomainKeys(
                     domain=PseudonymisationDomain(agreement=agreement, recipient=recipient, epoch=epoch),
@@ -224,17 +228,13 @@ class Pseudonymiser:
             await asyncio.sleep(0.2)
 
     async def _check_key(
-        self, key: directory_pb2.DomainKey, agreement: str, recipient: Oin
-    ) -> KeyPublication:
-        message = key.publication
-        publication = KeyPublication.from_bytes(
-            message.statement, message.proof_of_possession, message.signature
-        )
+        self, key: directory_pb2.DomainKey, publication: KeyPublication, agreement: str, recipient: Oin
+    ) -> None:
         domain = publication.domain
         if (domain.agreement, domain.recipient) != (agreement, recipient):
             raise NotAuthentic("key-not-logged", "the directory shows a key of another domain")
         if publication.evaluator not in self._connections.evaluators:
-            return publication
+            return
         if self._state.pinned(publication.evaluator, domain) != publication.public:
             # Signed with the key that the evaluator had then: it may have another by now.
             made_at = datetime.fromtimestamp(publication.created_at_ms / 1000, UTC)
@@ -243,7 +243,6 @@ class Pseudonymiser:
             publication.verify(card.signing_key)
             await self._check_logged(key, publication)
         self._state.pin(publication.evaluator, domain, publication.public)
-        return publication
 
     async def _check_logged(self, key: directory_pb2.DomainKey, publication: KeyPublication) -> None:
         receipt = self._trust.check_receipt(key.receipt, key.entry)
@@ -252,3 +251,8 @@ class Pseudonymiser:
         if entry.get("operation") != "key.publish" or entry.get("publication") != digest:
             raise NotAuthentic("key-not-logged", "the log entry shown is for another key")
         await self._trust.prove_inclusion(receipt.log_index, key.entry)
+
+
+def _parsed(key: directory_pb2.DomainKey) -> KeyPublication:
+    message = key.publication
+    return KeyPublication.from_bytes(message.statement, message.proof_of_possession, message.signature)
