@@ -8,14 +8,14 @@ transaction, so that a stop counts from the moment it was committed.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from broker.cards import CARD
+from broker.cards import CARD, digest_of
 from broker.decide.model import Party
 from broker.policy.active import ActivePolicy
 from broker.step import Step
-from broker.storage.port import PartyRow, PartyStatus, Store
+from broker.storage.port import PartyRow, PartyStatus, Stop, Store
 from sluis.cards import PartyCard
 from sluis.envelope import Envelope, verify
 from sluis.errors import NotAuthentic, NotPermitted, Unavailable
@@ -53,6 +53,11 @@ def admit(step: Step, admitted: Admitted) -> PartyRow:
     if row is None or hashlib.sha256(row.card).digest() != admitted.card_digest:
         raise Unavailable("card-changed")
     return row
+
+
+def is_revoked(row: PartyRow, stops: Collection[Stop]) -> bool:
+    """Whether a participant's present card was revoked."""
+    return any(stop.scope == CARD for stop in stops) and Stop(scope=CARD, target=digest_of(row.card)) in stops
 
 
 def _check(row: PartyRow | None, caller: Caller, *, revoked: bool) -> PartyRow:
@@ -107,8 +112,8 @@ class Directory:
         stops = self._store.stops()
         revoked = any(stop.scope == CERTIFICATE and stop.target == caller.fingerprint for stop in stops)
         row = _check(self._store.party(caller.oin), caller, revoked=revoked)
+        _check(row, caller, revoked=is_revoked(row, stops))
         digest = hashlib.sha256(row.card).digest()
-        _check(row, caller, revoked=any((stop.scope, stop.target) == (CARD, digest.hex()) for stop in stops))
         return Admitted(caller=caller, role=row.role, card=PartyCard.parse(row.card), card_digest=digest)
 
     async def check_signature(self, sender: Admitted, envelope: Envelope) -> bool:
@@ -133,9 +138,9 @@ class Directory:
         return admitted
 
     def party_of(self, step: Step, oin: Oin) -> Party:
-        """A participant as the policy engine sees it; one that is unknown or stopped has no role."""
+        """A participant as the policy engine sees it; one that is unknown or may not act has no role."""
         row = step.party(oin)
-        if row is None or row.status is not PartyStatus.ACTIVE:
+        if row is None or row.status is not PartyStatus.ACTIVE or is_revoked(row, step.stops):
             return Party(oin=oin, role="", sector="")
         return Party(oin=oin, role=row.role, sector=self._policy.bundle.sector_of(row.role))
 

@@ -2,14 +2,15 @@
 """DirectoryService: who takes part, and the evaluators' keys with the log entries that published them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from broker.administration import PublishDomainKey
+from broker.admission import is_revoked
 from broker.destruction import PublishDestruction
 from broker.exchange import Desk
 from broker.storage.epoch_port import CardRow, EpochRow
-from broker.storage.port import DomainKeyRow, PartyRow, PartyStatus, Store
+from broker.storage.port import DomainKeyRow, PartyRow, PartyStatus, Stop, Store
 from sluis.errors import InvalidInput, NotFound
 from sluis.merkle import Hash
 from sluis.rpc.caller import Caller
@@ -37,7 +38,8 @@ class DirectoryService(directory_pb2_grpc.DirectoryServiceServicer):
         row = await asyncio.to_thread(self._store.party, request.oin)
         if row is None:
             raise NotFound("not-found", "no participant has this OIN", where="oin")
-        return directory_pb2.GetPartyResponse(party=_party(row))
+        stops = await asyncio.to_thread(self._store.stops)
+        return directory_pb2.GetPartyResponse(party=_party(row, stops))
 
     @unary
     async def ListParties(
@@ -50,8 +52,9 @@ class DirectoryService(directory_pb2_grpc.DirectoryServiceServicer):
         size = request.page_size or PAGE
         rows = await asyncio.to_thread(self._store.party_page, request.page_token, size + 1, request.role)
         more = rows[size - 1].oin if len(rows) > size else ""
+        stops = await asyncio.to_thread(self._store.stops)
         return directory_pb2.ListPartiesResponse(
-            parties=[_party(row) for row in rows[:size]], next_page_token=more
+            parties=[_party(row, stops) for row in rows[:size]], next_page_token=more
         )
 
     @unary
@@ -155,11 +158,11 @@ class DirectoryService(directory_pb2_grpc.DirectoryServiceServicer):
         )
 
 
-def _party(row: PartyRow) -> directory_pb2.Party:
+def _party(row: PartyRow, stops: Collection[Stop]) -> directory_pb2.Party:
     return directory_pb2.Party(
         oin=row.oin,
         name=row.name,
         role=row.role,
-        active=row.status is PartyStatus.ACTIVE,
+        active=row.status is PartyStatus.ACTIVE and not is_revoked(row, stops),
         card=row.card,
     )

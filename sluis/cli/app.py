@@ -19,6 +19,7 @@ from sluis.cli import (
     keys,
     keys_renewal,
     operator,
+    operator_cards,
     operator_epochs,
     policy,
     policy_change,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 app.add_typer(operator.app, name="broker")
+operator.app.registered_commands += operator_cards.app.registered_commands
 operator.app.add_typer(operator_epochs.app, name="epoch")
 keys.app.registered_commands += keys_renewal.app.registered_commands
 services.evaluator.registered_commands += evaluator_epochs.app.registered_commands

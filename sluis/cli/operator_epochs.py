@@ -65,7 +65,7 @@ def announce(
 ) -> None:
     """Announce an epoch, after both evaluators have published its keys."""
     with _office(config) as (office, _):
-        row = office.announce(name, _moment(begins), _said(reason))
+        row = office.announce(name, moment(begins, "--begins") if begins else None, _said(reason))
     say(f"epoch {name} begins at {_text(row.begins_at_ms)}")
     if as_data:
         print_json({"epoch": name, "begins": _text(row.begins_at_ms), "announced": row.announced_index})
@@ -132,16 +132,15 @@ def _said(reason: str) -> str:
     return reason
 
 
-def _moment(text: str) -> datetime | None:
-    if not text:
-        return None
+def moment(text: str, where: str) -> datetime:
+    """Read a moment with its offset. Raises InvalidInput `date-format`."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
         raise InvalidInput(
-            "date-format", "a moment with its offset is due, as 2027-01-01T00:00:00+01:00", where="--begins"
+            "date-format", "a moment with its offset is due, as 2027-01-01T00:00:00+01:00", where=where
         )
     return at
 
