@@ -75,6 +75,7 @@ class BrokerSettings(FileSettings):
     keys: Path
     origin: str
     policies: Path | None = None
+    earlier_log_vkeys: list[str] = Field(default_factory=list)  # for checkpoints from before a change of keys
     checkpoint_seconds: float = Field(default=1.0, gt=0, le=10)  # auditors wait for the next one
     witnesses: list[WitnessSettings] = Field(default_factory=list)
     grace_seconds: float = 10.0

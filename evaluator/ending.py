@@ -66,6 +66,7 @@ async def open_desk(settings: EvaluatorSettings) -> AsyncIterator[Desk]:
         broker=settings.broker,
         broker_name=settings.broker_name,
         receipt_key=settings.receipt_key,
+        other_receipt_keys=settings.other_receipt_keys,
         log_vkeys=settings.log_vkeys,
         witness_vkeys=settings.witness_vkeys,
         quorum=settings.quorum,

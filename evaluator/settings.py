@@ -35,6 +35,7 @@ class EvaluatorSettings(FileSettings):
     broker: str = ""
     broker_name: str = ""
     receipt_key: str = ""
+    other_receipt_keys: list[str] = Field(default_factory=list)
     log_vkeys: list[str] = Field(default_factory=list)
     witness_vkeys: list[str] = Field(default_factory=list)
     quorum: int = 1

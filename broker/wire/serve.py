@@ -36,7 +36,7 @@ from broker.wire.exchange_service import ExchangeService
 from broker.wire.policy_service import PolicyService
 from broker.wire.register_service import RegisterService
 from sluis import __version__
-from sluis.checkpoint import WITNESS_TYPES, parse_vkeys
+from sluis.checkpoint import LOG_TYPES, WITNESS_TYPES, parse_vkeys
 from sluis.errors import InvalidInput, SluisError
 from sluis.events import configure_logs
 from sluis.policy.bundle import default_directory, read_files
@@ -175,7 +175,10 @@ def _console(settings: BrokerSettings, broker: Broker, log_keys: LogKeys) -> lis
 
 def _log_keys(settings: BrokerSettings, keys: BrokerKeys) -> LogKeys:
     return LogKeys(
-        log=[signer.vkey for signer in keys.log],
+        log=[
+            *(signer.vkey for signer in keys.log),
+            *parse_vkeys(settings.earlier_log_vkeys, LOG_TYPES),
+        ],
         witnesses=[vkey for item in settings.witnesses for vkey in parse_vkeys(item.vkeys, WITNESS_TYPES)],
     )
 

@@ -11,6 +11,7 @@ from sluis.cards import PartyCard
 from sluis.certificates import certificate_oin
 from sluis.cli.extras import needs_extra
 from sluis.cli.output import print_json, say
+from sluis.errors import InvalidInput
 from sluis.identifiers import Oin
 from sluis.keys import KeyFolder, read_secret, write_secret
 from sluis.signing import SEED_SIZE, SigningKey
@@ -79,11 +80,26 @@ def broker(
     folder: Folder,
     origin: Annotated[str, typer.Option("--origin", help="The log's name, such as sluis.example/log/2026.")],
     show_only: Annotated[bool, typer.Option("--show", help="Print those that exist; make none.")] = False,
+    make_next: Annotated[
+        bool, typer.Option("--next", help="Make those that come; after a restart both sign checkpoints.")
+    ] = False,
+    switch: Annotated[
+        bool, typer.Option("--switch", help="Put those in use, once everybody knows them; then restart.")
+    ] = False,
 ) -> None:
     """Make the broker's receipt key and log key, and print what participants need to know of them."""
     with needs_extra("broker"):
         from broker.keys import BrokerKeys
-    keys = BrokerKeys.load(folder, origin) if show_only else BrokerKeys.create(folder, origin)
+    if show_only + make_next + switch > 1:
+        raise InvalidInput("malformed-request", "one of --show, --next and --switch")
+    act = BrokerKeys.create
+    if show_only:
+        act = BrokerKeys.load
+    elif make_next:
+        act = BrokerKeys.create_next
+    elif switch:
+        act = BrokerKeys.switch
+    keys = act(folder, origin)
     print_json(
         {
             "receipt_key": keys.receipt.public.raw.hex(),

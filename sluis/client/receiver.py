@@ -159,7 +159,7 @@ class Receiver:
         sender = await self._trust.card_at(header.sender, pushed_index(delivery), made_at)
         opened = await asyncio.to_thread(self._keys.open, envelope, sender.signing_key)
         if opened.withheld:
-            redaction_from_wire(delivery.redaction).verify(self._trust.receipt_key, envelope)
+            redaction_from_wire(delivery.redaction).verify(self._trust.receipt_keys, envelope)
         root = envelope.root()
         before = self._inbox.root_of(header.signal_id.bytes)
         if before is not None and before != root:

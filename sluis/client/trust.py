@@ -26,7 +26,7 @@ from sluis.log_verifier import check_consistency
 from sluis.merkle import Hash, leaf_hash, verify_inclusion
 from sluis.note import Note
 from sluis.receipt import Receipt
-from sluis.signing import VerifyKey
+from sluis.signing import VerifyKeys
 from sluis.v1 import audit_pb2, directory_pb2, envelope_pb2
 from sluis.wire import receipt_from_wire
 
@@ -53,7 +53,7 @@ class Trust:
         self._book = book
         self._wait = min(CHECKPOINT_WAIT, settings.patience_seconds)
         self.policy = settings.trusted_log()
-        self._receipt_key = VerifyKey(bytes.fromhex(settings.receipt_key))
+        self._receipt_keys = settings.receipt_verify_keys()
         self._parties: dict[Oin, tuple[float, directory_pb2.Party]] = {}
         self._histories: dict[Oin, tuple[float, CardHistory]] = {}
         self.origin = self.policy.log_vkeys[0].name
@@ -144,7 +144,7 @@ class Trust:
     def check_receipt(self, message: envelope_pb2.Receipt, entry: bytes) -> Receipt:
         """Check a receipt and that it is for this entry, and take it into the book. Raises NotAuthentic."""
         receipt = receipt_from_wire(message)
-        receipt.verify(self._receipt_key, log_origin=self.origin, entry=entry)
+        receipt.verify(self._receipt_keys, log_origin=self.origin, entry=entry)
         self._book.add(receipt)
         return receipt
 
@@ -153,9 +153,9 @@ class Trust:
         self._book.flush()
 
     @property
-    def receipt_key(self) -> VerifyKey:
-        """The broker's receipt key."""
-        return self._receipt_key
+    def receipt_keys(self) -> VerifyKeys:
+        """The keys under which the broker's receipts and redaction statements hold."""
+        return self._receipt_keys
 
     def remembered(self) -> Checkpoint | None:
         """The newest checkpoint of the log that this kit has seen.

@@ -82,7 +82,7 @@ def connect(world: World, folder: Path, actor: Actor) -> Desk:
             card_at=card_at,
             check_receipt=check_receipt,
             keep_receipts=lambda: None,
-            receipt_key=world.receipt_key.public,
+            receipt_keys=world.receipt_key.public,
         ),
         inbox=inbox,
         bundle=bundle(),
