@@ -58,24 +58,21 @@ class Kit:
         """Read keys and state, open connections. Raises SluisError when something is missing or weak."""
         folder = KeyFolder(path=settings.keys)
         ring = _own_keys(folder)
-        keys = ring.keys
         oin = Oin.parse(settings.oin)
         bundle = load_bundle(settings.policies or default_directory())
         files = _state_folder(settings)
         with ExitStack() as stack:
             state = stack.enter_context(closing(KitState(files / "kit.sqlite")))
-            outbox = stack.enter_context(closing(Outbox(files / "outbox.sqlite", keys.cache)))
+            outbox = stack.enter_context(closing(Outbox(files / "outbox.sqlite", ring.keys.cache)))
             inbox = stack.enter_context(closing(Inbox(files / "inbox.sqlite")))
             book = stack.enter_context(closing(ReceiptBook(files)))
-            cache = stack.enter_context(closing(PseudonymCache(files / "pseudonyms.sqlite", keys.cache)))
+            cache = stack.enter_context(closing(PseudonymCache(files / "pseudonyms.sqlite", ring.keys.cache)))
             connections = Connections(settings)
             try:
                 trust = Trust(settings, connections, state, folder.roots(), _now, book)
                 epochs = EpochBook(connections, trust, state, cache, _now)
                 pseudonymiser = Pseudonymiser(connections, trust, state, cache, epochs)
-                receiver = Receiver(
-                    oin=oin, keys=ring, connections=connections, trust=trust, inbox=inbox, bundle=bundle
-                )
+                receiver = _receiver(oin, ring, connections, trust, inbox, bundle)
                 yield cls(
                     oin=oin,
                     agreement=settings.agreement,
@@ -161,6 +158,12 @@ def _own_keys(folder: KeyFolder) -> KeyRing:
     ring = KeyRing.load(folder)
     _check_own_certificate(folder, _now())
     return ring
+
+
+def _receiver(
+    oin: Oin, ring: KeyRing, connections: Connections, trust: Trust, inbox: Inbox, bundle: Bundle
+) -> Receiver:
+    return Receiver(oin=oin, keys=ring, connections=connections, trust=trust, inbox=inbox, bundle=bundle)
 
 
 def _state_folder(settings: KitSettings) -> Path:

@@ -6,8 +6,7 @@ keys = "keys"                      # key folder, see `sluis keys new`
 state = "state"                    # outbox, inbox, pseudonym cache, pins
 agreement = "waadi-14b"
 broker = "broker.example:7300"
-receipt_key = "<hex>"              # the broker's receipt key
-other_receipt_keys = ["<hex>"]     # those that it had before, and the one that comes
+receipt_key = "<hex>"              # the broker's receipt key; others that hold: other_receipt_keys = [...]
 log_vkeys = ["<vkey>", ...]        # the log's verifier keys (C2SP signed-note)
 witness_vkeys = ["<vkey>", ...]    # witnesses that you trust
 quorum = 1                         # how many of them must have cosigned
