@@ -70,12 +70,16 @@ class Pseudonymiser:
     async def epochs(self, agreement: str, recipient: Oin, *, to_load: bool = False) -> list[str]:
         """The epochs in which something may be found, oldest first; `to_load`: also those that are announced.
 
-        Only those of whose keys both evaluators have published theirs in the recipient's domain.
+        Only those of which both evaluators have published their keys in the recipient's domain. Raises InvalidInput
+        `unknown-epoch` when there is none: that is no answer "nothing found".
         """
         calendar = await self._epochs.calendar()
         keys = await self._domain_keys(agreement, recipient)
         epochs = calendar.to_load() if to_load else calendar.to_ask(self._epochs.now_ms())
-        return [epoch.name for epoch in epochs if epoch.name in keys]
+        names = [epoch.name for epoch in epochs if epoch.name in keys]
+        if not names:
+            raise InvalidInput("unknown-epoch", "there is no epoch in which something could be found")
+        return names
 
     async def current_epoch(self, agreement: str, recipient: Oin) -> str:
         """The epoch for new signals. Raises InvalidInput `unknown-epoch` when none takes any."""

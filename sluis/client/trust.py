@@ -55,16 +55,21 @@ class Trust:
         self.policy = settings.trusted_log()
         self._receipt_keys = settings.receipt_verify_keys()
         self._parties: dict[Oin, tuple[float, directory_pb2.Party]] = {}
+        self._cards: dict[Oin, tuple[bytes, PartyCard]] = {}
         self._histories: dict[Oin, tuple[float, CardHistory]] = {}
         self.origin = self.policy.log_vkeys[0].name
 
     async def card(self, oin: Oin) -> PartyCard:
         """The verified card of an active participant. Raises NotAuthentic, NotFound, NotPermitted."""
-        card = PartyCard.parse((await self._active(oin)).card)
-        card.verify(self._roots, self._clock())
-        if card.oin != oin:
-            raise NotAuthentic("signature-wrong", "the directory shows the card of another party")
-        return card
+        party = await self._active(oin)
+        known = self._cards.get(oin)
+        if known is None or known[0] != party.card:
+            card = PartyCard.parse(party.card)
+            card.verify(self._roots, self._clock())
+            if card.oin != oin:
+                raise NotAuthentic("signature-wrong", "the directory shows the card of another party")
+            self._cards[oin] = known = (party.card, card)
+        return known[1]
 
     async def card_at(self, oin: Oin, log_index: int, at: datetime) -> PartyCard:
         """The card that counted for an active participant when the log reached an index.
@@ -92,6 +97,7 @@ class Trust:
                 lambda: self._connections.directory.GetParty(request, timeout=10)
             )
             self._parties[oin] = known = (time.monotonic() + CARD_SECONDS, answer.party)
+            self._cards.pop(oin, None)
         if not known[1].active:
             self._parties.pop(oin, None)
             raise NotPermitted("party-stopped")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from broker.cards import CardOffice, digest_of
+from sluis.cards import PartyCard
 from sluis.client.receiver import pushed_index
 from sluis.errors import Conflict, NotFound, SluisError
 from sluis.v1 import directory_pb2, exchange_pb2
@@ -159,3 +160,28 @@ async def test_nothing_is_sealed_for_a_revoked_card(flow: Flow) -> None:
     assert answer.decision.reasons[0].code == "UNKNOWN_PARTY"
     flow.forget_cards()
     assert await refused(flow.push(2)) == "party-stopped"
+
+
+async def test_one_chain_is_not_checked_for_every_signal_and_still_ends(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust, nla = flow.desks["recipient"].trust, flow.world.cast.nla
+    until = nla.card.certificate_chain[0].not_valid_after_utc
+    size, checks = flow.world.size, 0
+    real = PartyCard.verify
+
+    def count(self: PartyCard, *given: Any) -> None:
+        nonlocal checks
+        checks += 1
+        real(self, *given)
+
+    monkeypatch.setattr(PartyCard, "verify", count)
+    start = until - timedelta(minutes=90)
+    for minute in range(60):
+        await trust.card_at(nla.oin, size, start + timedelta(minutes=minute))
+    assert checks == 2
+    await trust.card_at(nla.oin, size, until - timedelta(minutes=1))  # an hour on it would not hold
+    for seconds in (1, 59, 3600):
+        late = until + timedelta(seconds=seconds)
+        assert await refused(trust.card_at(nla.oin, size, late)) == "certificate-expired"
+    assert await refused(trust.card_at(nla.oin, size, START - timedelta(days=3000))) == "certificate-expired"

@@ -127,6 +127,9 @@ async def test_without_an_epoch_that_takes_signals_nothing_is_sealed(
     office(world).compromise("2026", "so is the other seed", stop_questions=True)
     desk.pseudonymiser.forget_epochs()
     assert await desk.pseudonymiser.epochs(AGREEMENT, sna) == ["2026-2"]
+    office(world).compromise("2026-2", "and this one", stop_questions=True)
+    desk.pseudonymiser.forget_epochs()
+    assert await code(desk.pseudonymiser.epochs(AGREEMENT, sna)) == "unknown-epoch"  # not: nothing found
 
 
 async def test_a_kit_that_was_away_for_two_epochs_catches_up(
