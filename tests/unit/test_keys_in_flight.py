@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: EUPL-1.2
 """New keys and epochs with messages in flight: each is delivered once and opens."""
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from broker.storage.port import PartyStatus
+from sluis.client.inbox import Inbox
+from sluis.client.receiver import Receiver
 from sluis.errors import Conflict, Unavailable
-from sluis.key_renewal import (
-    begin_renewal,
-    next_folder,
-    switch,
-)
+from sluis.key_renewal import begin_renewal, next_folder, switch
 from tests.unit.epoch_samples import (
+    MOMENTS,
     Evaluators,
+    both_evaluators,
+    desk_of,
+    forget_epochs,
     office,
 )
-from tests.unit.flow_samples import Flow, admit, card_of, permitted
+from tests.unit.flow_samples import Flow, admit, card_of, key_folder, permitted
+from tests.world import FIRM, World, bundle
+
+PERMIT = 1
 
 
 async def test_what_was_sealed_and_signed_before_new_keys_opens_after_them(flow: Flow) -> None:
@@ -120,3 +128,38 @@ async def test_the_directory_says_which_key_signs(flow: Flow) -> None:
     trust.forget_card(oin)
     with pytest.raises(Conflict, match="another signing key"):
         await ring.signing_key(trust, oin)
+
+
+async def test_a_deposit_opens_after_its_sender_has_new_keys_and_the_epoch_is_former(
+    world: World, tmp_path: Path
+) -> None:
+    sna, body = world.cast.sna, world.cast.body
+    forget_epochs(world)
+    office(world).announce("2026", MOMENTS["2026"], "the first")
+    await world.certify(FIRM, recipient=body)
+    assert (await world.push(world.deposit(FIRM))).decision.effect == PERMIT
+    folder = key_folder(tmp_path / "sna", sna)
+    begin_renewal(folder)
+    made = next_folder(folder)
+    assert made is not None
+    world.clock.move(seconds=1)
+    admit(world, sna, card_of(made, sna, world.clock.now))
+    office(world).announce("zomer", None, "another has begun")
+    world.clock.move(days=3)
+    (hit,) = (await world.ask(FIRM)).hits
+    with (
+        both_evaluators(world, tmp_path) as evaluators,
+        closing(Inbox(tmp_path / "inbox.sqlite")) as inbox,
+        desk_of(world, evaluators, body, tmp_path / "body") as desk,
+    ):
+        receiver = Receiver(
+            oin=body.oin,
+            keys=desk.ring,
+            connections=desk.connections,
+            trust=desk.trust,
+            inbox=inbox,
+            bundle=bundle(),
+        )
+        (view,) = world.store.deliveries_at([hit.delivery.log_index])
+        signal = await receiver.open(desk.connections.exchange._service._delivery(view))
+    assert (signal.header.epoch, signal.fields["law"]) == ("2026", "WML")
