@@ -31,7 +31,6 @@ from broker.step import Logged, Needs, Step
 from broker.storage.follow_up_port import Duty, KnownSignal
 from broker.storage.port import FirstAnswer
 from sluis.encoding import lp
-from sluis.envelope import verify
 from sluis.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from sluis.followup import Act, SignedFollowUp
 from sluis.identifiers import Oin
@@ -63,7 +62,7 @@ class FollowUps:
         author = await self._desk.directory.admit(caller, even_stopped=act not in DECIDED)
         self._check(author, signed)
         signed.verify(author.card.signing_key)
-        replacement = self._replacement(author, signed, request)
+        replacement = await self._replacement(author, signed, request)
         send = _Send(self._desk, author, request.idempotency_key, signed, replacement)
         return await self._desk.committer.submit(send)
 
@@ -77,7 +76,7 @@ class FollowUps:
         catalog = self._desk.bundle.catalog
         catalog.follow_ups.check(statement, catalog.functions)
 
-    def _replacement(
+    async def _replacement(
         self, author: Admitted, signed: SignedFollowUp, request: followup_pb2.SendFollowUpRequest
     ) -> Replacement | None:
         if request.HasField("replacement") != (signed.statement.act is Act.CORRECT):
@@ -85,9 +84,9 @@ class FollowUps:
         if not request.HasField("replacement"):
             return None
         envelope = envelope_from_wire(request.replacement)
-        check_offer(author, envelope, self._desk.clock())
-        verify(envelope, author.card.signing_key)
-        return Replacement(envelope=envelope)
+        check_offer(author, envelope)
+        current_key = await self._desk.directory.check_signature(author, envelope)
+        return Replacement(envelope=envelope, current_key=current_key)
 
 
 @dataclass(frozen=True, slots=True)

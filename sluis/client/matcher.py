@@ -133,17 +133,19 @@ class Matcher:
         report = MatchReport(asked=len(distinct), claimed=0 if private else None)
         if not distinct:
             return report
+        epochs = await self._pseudonymiser.epochs(self._agreement, self._oin)
+        if len(epochs) > 1:
+            await self._pseudonymiser.prepare(distinct, self._agreement, self._oin, epochs)
         run = self._runs.begin(self._id_of(question), anew=anew)
         report.resumed = run.resumed
-        for epoch in await self._pseudonymiser.epochs(self._agreement, self._oin):
+        for epoch in epochs:
             base = await self._base(distinct, epoch, progress)
             try:
                 frames = await self._frames(base, question, run, report, progress)
                 await self._ask(base, frames, question, run, keep, report, progress)
             except NotPermitted:
-                self._runs.finish(
-                    run
-                )  # under its key it would be denied again, whatever the rules say by then
+                # Under its key it would be denied again, whatever the rules say by then.
+                self._runs.finish(run)
                 raise
         self._runs.finish(run)
         return report
