@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from broker.epochs import EpochKeeper
-from broker.storage.epoch_tables import EPOCH_DATA, METADATA, NO_EPOCH_DATA
+from broker.storage.all_tables import METADATA
+from broker.storage.epoch_tables import EPOCH_DATA, NO_EPOCH_DATA
 from sluis.canonical import canonical_json
 from sluis.encoding import lp
 from sluis.epoch_log import KeyDestruction, read_epoch

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from broker.wire.followup_service import FollowUpService
 from sluis.client.follow_up_book import FollowUpBook
 from sluis.client.followups import FollowUps, InboxReport
 from sluis.client.inbox import Inbox
+from sluis.client.keyring import KeyRing
 from sluis.client.receiver import ReceivedSignal, origin_of
 from sluis.client.sender import new_uuid7
 from sluis.envelope import Envelope
@@ -64,8 +66,10 @@ def connect(world: World, folder: Path, actor: Actor) -> Desk:
     service = FollowUpService(world.broker.follow_ups, world.broker.follow_up_mailbox, world.clock)
     book, inbox = FollowUpBook(folder / "followups.sqlite"), Inbox(folder / "inbox.sqlite")
 
-    async def card(oin: str, *, even_stopped: bool = False) -> Any:
+    async def card_at(oin: str, log_index: int, at: datetime, *, even_stopped: bool = False) -> Any:
         assert even_stopped
+        assert log_index < world.size
+        assert at <= world.clock()
         return next(one.card for one in world.cast.registered if one.oin == oin)
 
     def check_receipt(message: envelope_pb2.Receipt, entry: bytes) -> Any:
@@ -100,14 +104,14 @@ def connect(world: World, folder: Path, actor: Actor) -> Desk:
         ReceiveFollowUps=receive,
     )
     trust: Any = SimpleNamespace(
-        card=card,
+        card_at=card_at,
         check_receipt=check_receipt,
         keep_receipts=lambda: None,
-        receipt_key=world.receipt_key.public,
+        receipt_keys=world.receipt_key.public,
     )
     kit = FollowUps(
         oin=actor.oin,
-        keys=SimpleNamespace(signing=actor.signing, cache=bytes(32)),  # type: ignore[arg-type]  # as much as it uses
+        keys=KeyRing(SimpleNamespace(signing=actor.signing, cache=bytes(32))),  # type: ignore[arg-type]  # as much as it uses
         connections=SimpleNamespace(follow_ups=stub, patience=0.0, patiently=patiently),  # type: ignore[arg-type]
         trust=trust,
         inbox=inbox,
