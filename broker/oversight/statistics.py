@@ -125,6 +125,50 @@ def _cost(table: Table, cell: Cell, hidden: set[Cell]) -> int:
     return table.value(cell) + 1 + (_MARGIN_COST if TOTAL in cell else 0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedSeries:
+    """The parts of a whole as they may be shown, and the whole; None where suppressed."""
+
+    shown: Mapping[str, int | None]
+    total: int | None
+
+    @property
+    def suppressed(self) -> int:
+        """How many numbers are hidden."""
+        return sum(value is None for value in (*self.shown.values(), self.total))
+
+
+def release_series(counts: Mapping[str, int], minimum: int, *, hide_total: bool = False) -> ReleasedSeries:
+    """Hide and round parts of a whole. The whole counts as known, for other tables may tell it.
+
+    So what is hidden is never one part alone, nor so little together that it would say what each part is. With
+    `hide_total` the whole is hidden as well, and does not follow from its parts.
+    """
+    total = sum(counts.values())
+    hidden = {name for name, value in counts.items() if 0 < value < minimum}
+    rest = sorted((name for name, value in counts.items() if value >= minimum), key=lambda name: counts[name])
+    if hide_total and total and not hidden and rest:
+        hidden.add(rest.pop(0))
+    while hidden and rest and not _covers(counts, hidden, minimum):
+        hidden.add(rest.pop(0))
+    no_total = 0 < total < minimum or (hide_total and total > 0)
+    return ReleasedSeries(
+        shown={name: None if name in hidden else rounded(value) for name, value in counts.items()},
+        total=None if no_total else rounded(total),
+    )
+
+
+def _covers(counts: Mapping[str, int], hidden: set[str], minimum: int) -> bool:
+    """Whether hidden parts stay hidden from who knows their sum, and that none of them is empty."""
+    together = sum(counts[name] for name in hidden)
+    return len(hidden) > 1 and together >= minimum and together > len(hidden)
+
+
+def release_counts(counts: Mapping[str, int], minimum: int) -> Mapping[str, int | None]:
+    """Hide and round numbers that are no parts of a whole: each stands for itself."""
+    return {name: None if 0 < value < minimum else rounded(value) for name, value in counts.items()}
+
+
 def rounded(value: int) -> int:
     """To the nearest multiple of five; the same number always gives the same."""
     return (value + ROUND_TO // 2) // ROUND_TO * ROUND_TO

@@ -156,6 +156,10 @@ class FollowUpStore(Protocol):
         """How many duties of or towards a party (all when it is empty) are past their date, by act."""
         ...
 
+    def count_late(self, first_ms: int, end_ms: int) -> Mapping[str, int]:
+        """How many duties of all parties were due from `first_ms` to before `end_ms` and not done by then, by act."""
+        ...
+
     def about(self, signal_id: bytes) -> Sequence[FollowUpRow]:
         """Every follow-up about a signal, oldest first."""
         ...

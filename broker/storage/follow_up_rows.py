@@ -11,7 +11,7 @@ from broker.storage.queries import MAX_INTEGER, TABLES
 from sluis.merkle import Hash
 
 _FOLLOW_UP, _WAITING, _DUTY = (TABLES[name].c for name in ("follow_up", "follow_up_delivery", "duty"))
-_SIGNAL, _ENTRY = TABLES["signal"].c, TABLES["log_entry"].c
+_SIGNAL, _ENTRY, _ROW = (TABLES[name].c for name in ("signal", "log_entry", "exchange_row"))
 MAX_CHAIN = 100
 
 
@@ -99,6 +99,20 @@ class FollowUpRows:
             query = query.where(or_(_DUTY.debtor == party, _DUTY.creditor == party))
         with session(self._engines.reader) as connection:
             return {row.act: int(row.n) for row in connection.execute(query.group_by(_DUTY.act))}
+
+    def count_late(self, first_ms: int, end_ms: int) -> Mapping[str, int]:
+        """How many duties were due in a time and not done when they were due, by act."""
+        late = or_(_DUTY.done_index.is_(None), _ROW.time_ms > _DUTY.due_at_ms)
+        query = (
+            select(_DUTY.act, func.count().label("n"))
+            .join_from(
+                TABLES["duty"], TABLES["exchange_row"], _ROW.log_index == _DUTY.done_index, isouter=True
+            )
+            .where(_DUTY.due_at_ms >= first_ms, _DUTY.due_at_ms < end_ms, late)
+            .group_by(_DUTY.act)
+        )
+        with session(self._engines.reader) as connection:
+            return {row.act: int(row.n) for row in connection.execute(query)}
 
     def about(self, signal_id: bytes) -> Sequence[FollowUpRow]:
         """Every follow-up about a signal, oldest first."""

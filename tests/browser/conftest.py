@@ -12,7 +12,7 @@ import pytest
 
 from broker.console.people import Role
 from tests.browser.chromium import check_tools, chromium
-from tests.browser.office import FINES, Office, come_back_until, open_office
+from tests.browser.office import EXCHANGES, Office, come_back_until, open_office
 from tests.browser.places import OFFICERS, have_two_versions, places
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def page(office: Office, browser: "Browser") -> "Page":
     """The browser of fg-1, signed in; every exchange of the day can be found."""
     page = office.sign_in(browser, "fg-1")
     page.goto(f"{office.url}/uitwisselingen")
-    come_back_until(page, ".total", f"{FINES + 1} uitwisselingen")
+    come_back_until(page, ".total", f"{EXCHANGES} uitwisselingen")
     return page
 
 

@@ -4,9 +4,10 @@
 import asyncio
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +19,17 @@ from adapters.labour_inspectorate import fine_draft
 from broker.console.people import Role
 from broker.policy.officers import OfficerFunction
 from demo.rule_change import enrol_for_console
-from tests.scenarios.scene import Scene, running_scene
+from tests.browser.afterwards import follow_up, hold, try_out_numbers
+from tests.scenarios.scene import Scene, set_option, set_scene
 from tests.warm import OURS, run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 FINES = 5
+QUESTION, REFUSED = 1, 1
+EXCHANGES = FINES + QUESTION + REFUSED  # that the inspectorate's officers see
+LIFE_MS = 8_000  # of the signal that ends
 TOO_OLD = timedelta(days=800)
 WIDE, HIGH = 1280, 900
 
@@ -35,6 +40,7 @@ class Office:
 
     scene: Scene
     keys: dict[str, Path]
+    signals: dict[str, str] = field(default_factory=dict)  # `held` and `ended`, by id
 
     @property
     def url(self) -> str:
@@ -70,12 +76,19 @@ def run_sluis(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
-async def _play(scene: Scene) -> None:
-    """Fines that pass, one that is too old, facts passed on, and a certification body that asks and gets hits."""
+async def _play(scene: Scene) -> dict[str, str]:
+    """Fines that pass, one that is too old, facts passed on, a body that gets hits, and what came of it all.
+
+    The last fine ends soon. Gives the ids of the signals of which a page is opened by name.
+    """
     cast = scene.stage.cast
     await scene.keep_registers()
-    await scene.push(FINES)
+    await scene.push(FINES - 1)
     async with scene.kit(cast.inspectorate) as kit:
+        (ending,) = scene.drafts(1)
+        ending = replace(ending, expires_at_ms=int(time.time() * 1000) + LIFE_MS)
+        (passed,) = await kit.sender.push([ending])
+        assert passed.permitted
         (fine,) = scene.fines(1)
         old = replace(fine, decided_on=fine.decided_on - TOO_OLD, found_on=fine.found_on - TOO_OLD)
         (refused,) = await kit.sender.push([fine_draft(old, cast.foundation.oin)])
@@ -88,19 +101,25 @@ async def _play(scene: Scene) -> None:
     async with scene.kit(body) as kit:
         report = await ask(kit, clients, keep_in(body.folder / "hits.jsonl"))
     assert report.hits
+    await follow_up(scene, received)
+    await try_out_numbers(scene)
+    return {"held": str(received[1].header.signal_id), "ended": str(passed.signal_id)}
 
 
 @contextmanager
 def open_office(root: Path) -> Iterator[Office]:
     """Start everything, play the day, and enrol the officers."""
-    with running_scene(root) as scene:
-        asyncio.run(_play(scene))
+    with set_scene(root) as scene:
+        set_option(scene.stage.broker, retention_seconds=0.5)
+        scene.stage.start()
+        signals = asyncio.run(_play(scene))
         member = scene.stage.cast.inspectorate
         keys = {
             name: enrol_for_console(scene.stage, name, member, function)
             for name, function in (("fg-1", OfficerFunction.PRIVACY), ("jurist-1", OfficerFunction.LEGAL))
         }
-        yield Office(scene, keys)
+        hold(scene, keys, signals["held"])
+        yield Office(scene, keys, signals)
 
 
 def come_back_until(page: "Page", selector: str, text: str = "") -> "Locator":

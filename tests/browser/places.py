@@ -19,6 +19,7 @@ from sluis.policy.archive import unpack
 from sluis.policy.bundle import default_directory, read_bundle, read_files
 from sluis.signing import SEED_SIZE, SigningKey
 from sluis.stored_zip import pack_zip
+from tests.browser.office import come_back_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -54,6 +55,8 @@ OF_OFFICERS = (
     "/rapporten/dpia",
     "/rapporten/inbreuk?from=2026-01-01&to=2030-12-31",
     "/rapporten/jaarverslag",
+    "/rapporten/vernietigd",
+    "/rapporten/bewaring",
     "/inzage",
     "/nergens",
 )
@@ -76,28 +79,41 @@ TRIAL = (
 )
 
 
-FOUND = ("one exchange", "who was told", "a finding", "a flow", "a proposal", "a trial")
+EXCHANGE, ENDED = "one exchange", "one that ended"
+FOUND = (EXCHANGE, ENDED, "who was told", "a finding", "a flow", "a proposal", "a trial")
+LOOK_UPS = "a finding of look-ups"  # the officers of the inspectorate see only what it asks itself
+# The templates of the other pages are those of the officers; these show something that hers do not.
+ONLY_OPERATOR = ("/", "/afspraken?status=draft", "/uitwisselingen")
+ONLY_AUTHORITY = ("/", "/tijdlijn", "/rapporten", "/rapporten/bewaring", *OF_AUTHORITY, LOOK_UPS)
 
 
 def names(role: Role) -> tuple[str, ...]:
     """What there is to see for a role: addresses, and names of pages that are found on the way."""
     if role is Role.OPERATOR:
         return STEADY
-    return (*STEADY, *OF_OFFICERS, *(OF_AUTHORITY if role is Role.AUTHORITY else ()), *FOUND)
+    return (*STEADY, *OF_OFFICERS, *((*OF_AUTHORITY, LOOK_UPS) if role is Role.AUTHORITY else ()), *FOUND)
+
+
+def differing(role: Role) -> tuple[str, ...]:
+    """Of those the ones to look at for this role too, so that each template is looked at and none for nothing."""
+    return {Role.OFFICER: names(role), Role.AUTHORITY: ONLY_AUTHORITY, Role.OPERATOR: ONLY_OPERATOR}[role]
 
 
 def places(office: "Office", page: "Page", role: Role) -> dict[str, str]:
     """The addresses by those names; she is signed in on the page."""
     found = () if role is Role.OPERATOR else _found(office, page)
     assert all(found)
-    return {name: name for name in names(role)} | dict(zip(FOUND, found, strict=False))
+    addresses = {name: name for name in names(role)} | dict(zip(FOUND, found, strict=False))
+    return addresses | ({LOOK_UPS: _look_ups(office, page)} if role is Role.AUTHORITY else {})
 
 
 def _found(office: "Office", page: "Page") -> tuple[str, ...]:
     first = page.locator(".scroll tbody a").first
-    page.goto(f"{office.url}/uitwisselingen?operation=signal.push&result=released")
-    exchange = first.get_attribute("href") or ""
-    page.goto(f"{office.url}{exchange}")
+    page.goto(f"{office.url}/uitwisseling/{office.signals['ended']}")
+    come_back_until(page, "section[aria-labelledby=bewaren]", "zijn vernietigd op")
+    ended = page.url.removeprefix(office.url)
+    page.goto(f"{office.url}/uitwisseling/{office.signals['held']}")
+    exchange = page.url.removeprefix(office.url)
     told = page.locator('a[href^="/betrokkene/ontvangers/"]').get_attribute("href") or ""
     page.goto(f"{office.url}/beoordelen")
     with page.expect_navigation():
@@ -105,7 +121,17 @@ def _found(office: "Office", page: "Page") -> tuple[str, ...]:
     finding = first.get_attribute("href") or ""
     page.goto(f"{office.url}/tijdlijn")
     flow = first.get_attribute("href") or ""
-    return exchange, told, finding, flow, _proposal(office, page), f"/proef?{urlencode(TRIAL)}"
+    return exchange, ended, told, finding, flow, _proposal(office, page), f"/proef?{urlencode(TRIAL)}"
+
+
+def _look_ups(office: "Office", page: "Page") -> str:
+    """Make a finding of the numbers that were tried out, or find the one that is there."""
+    page.goto(f"{office.url}/tijdlijn")
+    with page.expect_navigation():
+        page.locator("li.task", has_text="bedrijven of personen").locator(
+            "form button, a[href^='/beoordelen/']"
+        ).first.click()
+    return page.url.removeprefix(office.url)
 
 
 def _proposal(office: "Office", page: "Page") -> str:

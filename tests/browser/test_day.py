@@ -21,7 +21,7 @@ from demo.rule_change import write_edited
 from sluis.policy.bundle import read_files
 from sluis.stored_zip import pack_zip
 from tests.browser.everyone import check
-from tests.browser.office import FINES, Office, come_back_until, run_sluis
+from tests.browser.office import EXCHANGES, Office, come_back_until, run_sluis
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request
@@ -199,7 +199,7 @@ def test_a_list_is_exported_for_a_reason(office: Office, page: "Page") -> None:
     with page.expect_download() as waiting:
         page.locator("main form button").click()
     rows = list(csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text("utf-8-sig"))))
-    assert len(rows) == FINES + 1
+    assert len(rows) == EXCHANGES
     page.goto(f"{office.url}/inzage")
     come_back_until(page, "tbody tr", REASON)
 

@@ -15,7 +15,7 @@ from broker.console.people import Role
 from broker.console.texts import Language
 from tests.browser.everyone import NARROW, check, too_wide, troubles, violations
 from tests.browser.office import HIGH, WIDE, Office
-from tests.browser.places import missed, names
+from tests.browser.places import differing, missed, names
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -53,7 +53,7 @@ def test_the_menu_is_the_one_tested(office: Office, page: "Page") -> None:
 Walks: TypeAlias = "dict[Role, tuple[Page, dict[str, str]]]"
 
 
-@pytest.mark.parametrize(("role", "name"), [(role, name) for role in Role for name in names(role)])
+@pytest.mark.parametrize(("role", "name"), [(role, name) for role in Role for name in differing(role)])
 def test_a_page_is_for_everyone(office: Office, walks: Walks, role: Role, name: str) -> None:
     page, addresses = walks[role]
     wrong = []

@@ -138,6 +138,8 @@ def test_duties_are_listed_soonest_first_for_both_parties_until_they_are_done(st
     assert len(duties("", due_before=None, after=(-1, -1), limit=3)) == 3
     assert store.follow_ups.count_overdue("", 21) == {"fulfil": 2, "feedback": 1}
     assert store.follow_ups.count_overdue(OTHER, 21) == {"feedback": 1}
+    assert store.follow_ups.count_late(10, 30) == {"fulfil": 2, "feedback": 1}
+    assert store.follow_ups.count_late(11, 31) == {"fulfil": 2}
     with store.transaction() as tx:
         open_duties = tx.open_duties(SIGNAL)
     assert len(open_duties) == 4

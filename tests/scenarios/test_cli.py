@@ -88,6 +88,8 @@ audit verify|audit show|audit prove|audit check|audit adl|audit policy
 audit bundle|audit receipts|audit gossip|audit subject|console link|policy explain|policy test|policy check|policy at
 policy show|policy read|policy diff|policy analyse|policy current|policy propose|policy approve|policy activate
 policy history|policy replay|policy export cedar|policy export odrl|register|push|receive|match|demo
+answer|ask|attend|broker expire|broker hold|broker holds|broker lift-hold|broker scrub|correct|feedback
+hold agree|hold ask|hold ask-subject|hold lift|inbox|overdue|recall|rectify|watch
 """
 
 

@@ -3,9 +3,12 @@
 
 import html
 
+import pytest
+
 from broker.audit.projection import Projection
 from broker.console.pages import LogKeys
 from broker.console.people import Role
+from broker.console.views import today
 from broker.policy.active import install
 from broker.storage.projected import EVERY, Sight
 from sluis.checkpoint import Checkpoint
@@ -64,7 +67,7 @@ async def test_the_page_of_an_exchange_tells_the_rest_of_its_life(world: World) 
     for words in (
         "De ontvanger meldde de afzender wat er van het signaal kwam.",
         "Bevestigd; certificaat geschorst; zeer bruikbaar.",
-        "De ontvanger stelde de afzender een vraag over het signaal. Is dit gegeven nog actueel.",
+        "De ontvanger stelde de afzender een vraag over het signaal. Is dit gegeven nog actueel?",
         "De afzender verbeterde het signaal. Kopieën bij andere partijen: 1. Een gegeven was onjuist.",
         "De houder van deze kopie kreeg daar bericht van.",
         "Binnen 1 jaar melden wat ervan kwam.",
@@ -130,7 +133,9 @@ async def test_severity_4_that_nobody_looked_at_waits_for_the_officers(world: Wo
     )
 
 
-async def test_of_many_overdue_duties_the_longest_are_named_and_the_rest_counted(world: World) -> None:
+async def test_overdue_duties_of_one_sort_are_told_in_one_line_and_the_rest_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await world.certify(FIRM)
     for number in range(12):
         envelope = world.envelope(FIRM, signal_id=new_uuid7(world.clock.ms() + number))
@@ -138,8 +143,13 @@ async def test_of_many_overdue_duties_the_longest_are_named_and_the_rest_counted
         await world.follow_up("rectify", envelope.header.signal_id, world.cast.nla)
     world.clock.move(days=8)
     told = await page(world, "/", world.cast.nla)
-    assert told.count("teruggenomen of verlopen kopie") == 10
-    assert "En nog 2 dingen die te laat zijn" in told
+    assert told.count("teruggenomen of verlopen kopie") == 1
+    assert "is gedaan (dit geldt voor 12 signalen; dit is het oudste)" in told
+    assert "dingen die te laat zijn" not in told
+    monkeypatch.setattr(today, "MOST_OVERDUE", 9)
+    told = await page(world, "/", world.cast.nla)
+    assert "(dit geldt voor 9 signalen; dit is het oudste)" in told
+    assert "En nog 3 dingen die te laat zijn" in told
 
 
 async def test_the_yearly_report_counts_what_was_told_back(world: World) -> None:

@@ -62,7 +62,7 @@ async def test_afterwards_it_tells_when_it_was_destroyed_and_where_the_record_st
         assert "2027-06-23T10:00:00Z" in page
         assert "Vernietigd zijn de versleutelde inhoud met haar sleutel" in page
         assert "De broker heeft vernietigd wat hij van het signaal had." in page
-        assert "De bewaartermijn is voorbij: de broker vroeg de kopieën te vernietigen. Kopieën: 1." in page
+        assert "De broker vroeg de kopieën te vernietigen. Kopieën: 1. De bewaartermijn is voorbij." in page
     record = next(i for i, entry in enumerate(world.entries()) if entry["operation"] == "signal.destroy")
     found = world.store.exchange_index.exchange(
         Sight(world.cast.sna.oin), world.entries()[record]["exchange"]
@@ -106,7 +106,7 @@ async def test_a_hold_shows_with_its_reason_to_who_asked_and_as_a_fact_to_the_ot
     assert "rechtszaak" not in other
     listed = await text_of(world, "/rapporten/bewaring")
     assert entry["exchange"] in listed
-    assert "fg-1 (privacy), jz-1 (legal)" in listed
+    assert "fg-1 (privacyfunctionaris), jz-1 (jurist)" in listed
     assert entry["exchange"] not in await text_of(world, "/rapporten/bewaring", actor=world.cast.sna)
     assert "geen verslag" not in await text_of(world, "/")
 

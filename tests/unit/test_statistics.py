@@ -17,6 +17,8 @@ from broker.oversight.statistics import (
     Cell,
     Table,
     release,
+    release_counts,
+    release_series,
     rounded,
     suppress,
 )
@@ -110,6 +112,44 @@ def test_what_is_shown_is_rounded_and_near(table: Table) -> None:
             assert shown % ROUND_TO == 0
             assert abs(shown - table.value(cell)) <= ROUND_TO // 2
             assert not 0 < table.value(cell) < table.minimum
+
+
+PARTS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 40), min_size=1)
+
+
+def possible(counts: dict[str, int], hidden: set[str]) -> dict[str, set[int]]:
+    """What each hidden part may be for who knows the rest and the whole exactly, and that no hidden one is empty."""
+    together, others = sum(counts[name] for name in hidden), len(hidden) - 1
+    return {name: set(range(1, together - others + 1)) if others else {together} for name in hidden}
+
+
+@given(PARTS, st.booleans())
+def test_no_part_follows_from_the_others_and_the_whole(counts: dict[str, int], hide_total: bool) -> None:
+    released = release_series(counts, MIN_PERSONS, hide_total=hide_total)
+    hidden = {name for name, value in released.shown.items() if value is None}
+    total = sum(counts.values())
+    for name, value in counts.items():
+        if 0 < value < MIN_PERSONS:
+            assert name in hidden
+        assert name not in hidden or value > 0
+        assert released.shown[name] in (None, rounded(value))
+    if total >= MIN_PERSONS:  # and known from elsewhere
+        small = {name for name in hidden if counts[name] < MIN_PERSONS}
+        assert all(len(possible(counts, hidden)[name]) > 1 for name in small)
+    assert released.total == (None if 0 < total < MIN_PERSONS or (hide_total and total) else rounded(total))
+    if released.total is None:
+        assert hidden, "the whole follows from its parts"
+
+
+def test_a_single_small_part_takes_another_with_it_and_two_tiny_ones_a_third() -> None:
+    one = release_series({"a": 3, "b": 50, "c": 20, "d": 0}, MIN_PERSONS)
+    assert one.shown == {"a": None, "b": 50, "c": None, "d": 0}
+    two = release_series({"a": 1, "b": 1, "c": 20, "d": 30}, MIN_PERSONS)
+    assert two.shown == {"a": None, "b": None, "c": None, "d": 30}
+
+
+def test_numbers_that_are_no_parts_are_hidden_alone() -> None:
+    assert release_counts({"a": 3, "b": 50, "c": 0}, MIN_PERSONS) == {"a": None, "b": 50, "c": 0}
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000))

@@ -11,6 +11,7 @@ from broker.console.pages import INDEX, OFFICERS, Context, Page, View
 from broker.console.reading_retention import Destroyed
 from broker.console.story import period_words
 from broker.storage.retention_port import LegalHold
+from sluis.hold import HoldScope
 
 NEWEST = 1 << 62
 
@@ -87,8 +88,13 @@ def show_holds(context: Context) -> View:
 
 def _hold(context: Context, labels: Labels, hold: LegalHold) -> dict[str, Cell]:
     entry: dict[str, Any] = context.reader.retention.entry(hold)
-    signed = [f"{item['officer']} ({item['function']})" for item in entry.get("statements", [])]
+    signed = [
+        f"{item['officer']} ({context.t('signer.' + item['function'])})"
+        for item in entry.get("statements", [])
+    ]
+    about = {"href": f"/uitwisseling/{hold.target}"} if hold.scope == HoldScope.EXCHANGE else {}
     return {
+        **about,
         "at": datetime.fromisoformat(entry["time"]) if entry else None,
         "scope": context.t(f"page.holds.scope.{hold.scope}"),
         "target": hold.target,

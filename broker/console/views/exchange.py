@@ -12,9 +12,10 @@ from broker.console.pages import OFFICERS, Context, Download, Page, Redirect, Vi
 from broker.console.reading import ReadPage, check_reason
 from broker.console.reading_exchanges import Exchange, Recorded
 from broker.console.story import Story, codes_of, headline, story_of
-from broker.storage.projected import DENIED
+from broker.storage.projected import DENIED, FOLLOW_UP
 from sluis.errors import NotFound
 from sluis.evidence import write_evidence
+from sluis.followup import Act
 from sluis.policy.bundle import Bundle
 
 PATH = "/uitwisseling"
@@ -91,7 +92,8 @@ def _chapter(context: Context, record: Recorded) -> Chapter:
     entry = record.content
     told = headline(entry, context.language)
     if codes := codes_of(entry, context.bundle, context.language):
-        told += f" {codes[:1].upper()}{codes[1:]}."
+        end = "?" if entry["operation"] == f"{FOLLOW_UP}{Act.ASK}" else "."
+        told += f" {codes[:1].upper()}{codes[1:]}{end}"
     if record.confirms:
         return Chapter(record=record, headline=told, story=None, rules_kept=True, since=None)
     rules = _rules(context, entry["policy"])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Vandaag: whether the record is intact, what waits for attention, who sent to whom, and the rules in force."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from broker.console.render import grouped
 from broker.console.views.watches import watches
 from broker.oversight.anomalies import anomalies
 from broker.policy.analyse import endings
+from broker.storage.follow_up_port import Duty
 from broker.storage.projected import ZONE, Days, Results
 from sluis.checkpoint import verify_log_signature
 from sluis.errors import SluisError
@@ -24,7 +25,7 @@ from sluis.note import Note
 SHOWN = 30
 OVERDUE_DAYS, OVERDUE_BACK = 7, 90
 ENDS_WITHIN = 90
-MOST_OVERDUE = 10
+MOST_OVERDUE = 200  # duties looked at, before they are put together
 BEHIND = 1000  # entries; a log that is in use is always a few ahead of the index
 OUTCOMES = ("released", "in_part", "denied")
 
@@ -129,25 +130,33 @@ def _unconfirmed(context: Context, counts: Counts, today: date) -> list[Task]:
 
 
 def _overdue(context: Context, named: Named) -> list[Task]:
-    """Who has not done what it owes about a signal: the longest overdue by name, the others by number."""
+    """Who has not done what it owes about signals: a line for each debtor and sort, the oldest first."""
     now_ms = int(context.now.timestamp() * 1000)
     found = context.reader.follow_ups.overdue(now_ms, MOST_OVERDUE)
+    owed: dict[tuple[str, str], list[Duty]] = {}
+    for duty in found:
+        owed.setdefault((duty.debtor, duty.act), []).append(duty)
     tasks = [
-        Task(
-            text=context.t(
-                f"page.today.overdue.{duty.act}",
-                party=named.party(duty.debtor),
-                day=named.day(moment_of(duty.due_at_ms).astimezone(ZONE).date()),
-            ),
-            href=f"/uitwisseling/{UUID(bytes=duty.signal_id)}",
-        )
-        for duty in found
+        Task(text=_owed(context, named, duties), href=f"/uitwisseling/{UUID(bytes=duties[0].signal_id)}")
+        for duties in owed.values()
     ]
     more = context.reader.follow_ups.count_overdue(now_ms) - len(found) if tasks else 0
     if more > 0:
         text = context.t("page.today.overdue.more", n=grouped(more, context.language))
         tasks.append(Task(text=text, href="/uitwisselingen"))
     return tasks
+
+
+def _owed(context: Context, named: Named, duties: Sequence[Duty]) -> str:
+    """Duties of one sort of one party in a sentence; the first has been overdue longest."""
+    first = duties[0]
+    text = context.t(
+        f"page.today.overdue.{first.act}",
+        party=named.party(first.debtor),
+        day=named.day(moment_of(first.due_at_ms).astimezone(ZONE).date()),
+    )
+    number = grouped(len(duties), context.language)
+    return text if len(duties) == 1 else context.t("page.today.overdue.times", text=text, n=number)
 
 
 def _refusals(named: Named, counts: Counts, today: date) -> list[Task]:
