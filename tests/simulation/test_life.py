@@ -137,7 +137,7 @@ class Life(RuleBasedStateMachine):
         said = self.play.say(act, sent.signal_id, sent.sender, trouble)
         if isinstance(said, SluisError):
             assert said.code == "contradicts-earlier"
-        elif act is Act.RECALL:
+        else:  # either way the broker hands it out no more
             for one in self._with_copies(sent):
                 one.taken_back = True
 
