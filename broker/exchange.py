@@ -18,6 +18,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -35,7 +36,7 @@ from broker.step import Needs, RegisterKey, Step
 from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 from broker.storage.retention_port import FOLLOWS
 from sluis.encoding import lp
-from sluis.envelope import Envelope, KeptField, withhold
+from sluis.envelope import Envelope, KeptField, verify, withhold
 from sluis.errors import Conflict, InvalidInput, NotAuthentic, NotPermitted, SluisError, Unavailable
 from sluis.header import Delivery as DeliveryMode
 from sluis.header import Header
@@ -133,7 +134,7 @@ class Exchange:
         check_idempotency_key(request.idempotency_key)
         envelope = envelope_from_wire(request.envelope)
         check_offer(sender, envelope)
-        current = await self._desk.directory.check_signature(sender, envelope)
+        current = await self._desk.directory.check_signature(sender, partial(verify, envelope))
         digest = _digest(envelope, strict=request.strict)
         key = request.idempotency_key
         return _Push(self._desk, self._watchers, sender, key, envelope, request.strict, digest, current)

@@ -10,7 +10,7 @@ the broker delivers what was not acknowledged.
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -27,7 +27,7 @@ from sluis.client.receiver import PAUSE_SECONDS, RefusedDelivery
 from sluis.client.trust import Trust
 from sluis.encoding import lp
 from sluis.envelope import Envelope
-from sluis.errors import Conflict, NotFound, SluisError, Unavailable
+from sluis.errors import Conflict, NotAuthentic, NotFound, SluisError, Unavailable
 from sluis.followup import BINDING, Act, FollowUp, SignedFollowUp
 from sluis.header import new_uuid7
 from sluis.identifiers import Oin
@@ -105,9 +105,11 @@ class FollowUps:
         """
         reference = refers_to.bytes if refers_to else b""
         identity = self._identity(act, signal_id.bytes, reference, *_sorted(codes))
-        if self.book.said(identity) is None:
+
+        async def sign() -> None:
             await self._keep(identity, self._statement(act, signal_id, codes, refers_to=refers_to), None)
-        return await self._send(identity)
+
+        return await self._said(identity, sign)
 
     async def correct(
         self, signal_id: UUID, fields: Mapping[str, str], codes: Mapping[str, str]
@@ -117,10 +119,28 @@ class FollowUps:
         Raises NotFound for a signal that this kit did not send, InvalidInput, and what the broker answers.
         """
         identity = self._identity(Act.CORRECT, signal_id.bytes, *_sorted(codes), *_sorted(fields))
-        if self.book.said(identity) is None:
+
+        async def sign() -> None:
             sealed = await self._corrector.seal(signal_id, fields)
             statement = self._statement(Act.CORRECT, signal_id, codes, replacement=sealed.header.signal_id)
             await self._keep(identity, statement, sealed)
+
+        return await self._said(identity, sign)
+
+    async def _said(
+        self, identity: bytes, sign: Callable[[], Awaitable[None]]
+    ) -> followup_pb2.SendFollowUpResponse:
+        """Send what was signed, signed now unless it was before; and once anew when the key was replaced since."""
+        if self.book.said(identity) is None:
+            await sign()
+        try:
+            return await self._send(identity)
+        except NotAuthentic as error:
+            if error.code != "signing-key-replaced":  # only what the broker did not take before
+                raise
+        self._trust.forget_card(self._oin)
+        self._keys.reload()
+        await sign()
         return await self._send(identity)
 
     def _identity(self, *parts: bytes | str) -> bytes:

@@ -82,6 +82,23 @@ async def test_an_announced_epoch_begins_at_its_moment_and_not_by_its_name(
     assert await desk.pseudonymiser.epochs(AGREEMENT, sna) == ["2026", "zomer"]
 
 
+async def test_lists_of_several_epochs_come_from_one_blinding_and_then_from_the_cache(
+    desk: Desk, world: World, evaluators: Evaluators
+) -> None:
+    await evaluators.publish("2027")
+    office(world).announce("2027", MOMENTS["2027"], "test")
+    world.clock.now = MOMENTS["2027"]
+    sna, epochs = world.cast.sna.oin, ["2026", "2027"]
+    for _ in range(2):
+        await desk.pseudonymiser.prepare(FIRMS, AGREEMENT, sna, epochs)
+        lists = {
+            epoch: [made async for _, made in desk.pseudonymiser.lists(FIRMS, AGREEMENT, sna, epoch)]
+            for epoch in epochs
+        }
+        assert asked_epochs(desk.evaluators) == [epochs] * 2
+    assert lists == {epoch: [b"".join(made)] for epoch, made in (await computed(desk, *epochs)).items()}
+
+
 async def test_live_epochs_are_evaluated_in_one_call_from_one_blinding(
     desk: Desk, world: World, evaluators: Evaluators
 ) -> None:

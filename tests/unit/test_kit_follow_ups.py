@@ -28,7 +28,8 @@ from sluis.merkle import Hash
 from sluis.signing import SigningKey
 from sluis.v1 import envelope_pb2, followup_pb2
 from sluis.wire import follow_up_from_wire, follow_up_to_wire, receipt_from_wire
-from tests.actors import Actor
+from tests.actors import Actor, authority
+from tests.unit.test_administration import renewed
 from tests.unit.test_follow_ups import corrected, passed_on, pushed
 from tests.world import ORIGIN, VALUES, FakeContext, World, bundle
 
@@ -106,6 +107,7 @@ def connect(world: World, folder: Path, actor: Actor) -> Desk:
     trust: Any = SimpleNamespace(
         card_at=card_at,
         check_receipt=check_receipt,
+        forget_card=lambda _: None,
         keep_receipts=lambda: None,
         receipt_keys=world.receipt_key.public,
     )
@@ -298,6 +300,22 @@ async def test_what_was_refused_may_be_said_anew_and_an_unknown_code_is_not_sent
         await sna.kit.say(Act.FEEDBACK, about, {"outcome": "MAYBE"})
     assert caught.value.code == "unknown-code"
     assert sna.calls == ["SendFollowUp"] * 2
+
+
+async def test_what_the_broker_has_not_taken_is_signed_anew_when_keys_were_renewed(
+    world: World, sna: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await pushed(world)
+    await sna.have(first)
+    new = renewed(world.cast.sna)
+    world.operator.admit(new.card.encode(), new.role, [authority().certificate])
+    world.broker.desk.directory._known.clear()
+    ring: Any = sna.kit._keys
+    keys = SimpleNamespace(signing=new.signing, cache=bytes(32))
+    monkeypatch.setattr(ring, "reload", lambda: setattr(ring, "_keys", keys))
+    await sna.kit.say(Act.FEEDBACK, first.header.signal_id, {"outcome": "CONFIRMED"})
+    assert sna.calls == ["SendFollowUp"] * 2
+    assert world.operations().count("followup.feedback") == 1
 
 
 async def test_a_file_with_a_line_cut_short_by_a_crash_loses_no_other_line(world: World, sna: Desk) -> None:
