@@ -135,7 +135,7 @@ class Matcher:
             return report
         epochs = await self._pseudonymiser.epochs(self._agreement, self._oin)
         if len(epochs) > 1:
-            await self._pseudonymiser.prepare(distinct, self._agreement, self._oin, epochs)
+            await self._prepare(distinct, epochs)
         run = self._runs.begin(self._id_of(question), anew=anew)
         report.resumed = run.resumed
         for epoch in epochs:
@@ -154,6 +154,13 @@ class Matcher:
         mode = "digest" if question.private else "plain"
         parts = (self._agreement, self._oin, question.kind, question.purpose, mode)
         return hashlib.sha256(lp("sluis/v1/match-run", *parts)).digest()
+
+    async def _prepare(self, subjects: list[Identifier], epochs: list[str]) -> None:
+        try:
+            await self._pseudonymiser.prepare(subjects, self._agreement, self._oin, epochs)
+        except NotPermitted as error:
+            if error.code != "budget-spent":  # then epochs of which all is known are asked all the same
+                raise
 
     async def _base(self, subjects: list[Identifier], epoch: str, progress: Progress) -> ClientBase:
         pseudonyms = bytearray()
