@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from broker.administration import Operator
+from broker.epochs import EpochOffice
 from broker.keys import BrokerKeys
 from broker.storage.open import open_store
 from demo.cast import Cast, CastMember
@@ -208,13 +209,18 @@ def set_stage(
     witness_folder = root / "witness"
     witness_folder.mkdir(parents=True, exist_ok=True)
     witness_vkeys = [str(vkey) for vkey in create_witness_key(witness_folder / "witness.key", WITNESS)]
+    trusted: dict[str, object] = {
+        "receipt_key": broker_keys.receipt.public.raw.hex(),
+        "log_vkeys": log_vkeys,
+        "witness_vkeys": witness_vkeys,
+    }
     stage = Stage(
         root=root,
         cast=cast,
         database=database,
         witness=_witness(witness_folder, witness_port, log_vkeys),
         evaluators=tuple(  # type: ignore[arg-type]  # two in, two out
-            _evaluator(cast, one, port, broker_port, tap=tap)
+            _evaluator(cast, one, port, broker_port, trusted, tap=tap)
             for one, port in zip(cast.evaluators, evaluator_ports, strict=True)
         ),
         broker=_broker(
@@ -239,13 +245,17 @@ def set_stage(
 
 
 def admit_cast(stage: Stage) -> None:
-    """Register everyone at the broker, as its operator would with `sluis broker admit`."""
+    """Register everyone at the broker and announce the first epoch, as its operator would with `sluis broker`."""
     store = open_store(stage.database)
     try:
         operator = Operator(store, load_bundle(default_directory()), lambda: datetime.now(UTC))
         for one in (*stage.cast.participants, *stage.cast.evaluators):
             roots = read_certificates((stage.cast.broker.keys / ROOTS).read_bytes())
             operator.admit((one.folder / "card.json").read_bytes(), one.role, roots)
+        office = EpochOffice(store, lambda: datetime.now(UTC))
+        if not office.calendar().epochs:
+            year = datetime.now(UTC).year
+            office.announce(str(year), datetime(year, 1, 1, tzinfo=UTC), "the first of this log")
     finally:
         store.close()
 
@@ -291,7 +301,9 @@ def _broker(
     return _service("broker", folder, f"{HOST}:{port}", config, witnesses)
 
 
-def _evaluator(cast: Cast, one: CastMember, port: int, broker_port: int, *, tap: bool) -> Service:
+def _evaluator(
+    cast: Cast, one: CastMember, port: int, broker_port: int, trusted: Mapping[str, object], *, tap: bool
+) -> Service:
     year = datetime.now(UTC).year
     EvaluatorShares.create(one.folder / "seeds.json", oin=one.oin, epochs=[str(year)])
     parties = {member.oin: member.role for member in (*cast.participants, *cast.evaluators)}
@@ -304,6 +316,7 @@ def _evaluator(cast: Cast, one: CastMember, port: int, broker_port: int, *, tap:
         "state": str(one.state),
         "parties": str(one.folder / "parties.toml"),
         "broker": f"{HOST}:{broker_port}",
+        **trusted,
     }
     if tap:
         config["wire_tap"] = str(one.folder / "wire.tap")

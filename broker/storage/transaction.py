@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import DBAPIError
 
 from broker.storage.console_port import ConsoleRead
+from broker.storage.epoch_rows import EpochsInTransaction
 from broker.storage.faults import storage_errors, translate
 from broker.storage.finding_port import DrawRow, FindingRow
 from broker.storage.finding_rows import known_subjects, read_draws, read_finding
@@ -99,6 +100,7 @@ class SqlTransaction(FollowUpSteps):
         self._duties: list[tuple[object, ...]] = []
         self._steps: list[Step] = []
         self.retention: RetentionTransaction = RetentionWrites(connection, queries, self._steps)
+        self.epochs = EpochsInTransaction(connection, writes, self._steps.append)
 
     @property
     def head(self) -> Head:
