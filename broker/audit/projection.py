@@ -70,11 +70,17 @@ class Projection:
         return self._store.try_lead(LOCK) and self.advance()
 
     def advance(self, portion: int = PORTION) -> bool:
-        """Take in the next portion; whether there was one."""
+        """Take in the next portion; whether it was full, so that there may be more.
+
+        What comes in while the log grows waits for the next round: portions of a few entries would take the writer
+        often, and cost twice as much an entry.
+        """
         index = self._store.exchange_index
         start = index.position()
         rows = list(islice(self._store.entries(start, start + portion), portion))
-        return bool(rows) and index.write(project(rows, index.rows_at, self._category))
+        if not rows or not index.write(project(rows, index.rows_at, self._category)):
+            return False
+        return len(rows) == portion
 
     def _category(self, policy: str, field: str) -> str:
         return self._fields(policy).get(field, UNKNOWN)
