@@ -14,8 +14,10 @@ from datetime import datetime
 from cryptography import x509
 
 from broker.admission import Admitted, admit
+from broker.cards import CARD, digest_of
 from broker.signer import ReceiptSigner
 from broker.step import Needs, Step
+from broker.storage.epoch_port import CardRow
 from broker.storage.port import DomainKeyRow, PartyRow, PartyStatus, Stop, Store
 from sluis.cards import PartyCard
 from sluis.errors import Conflict, InvalidInput, NotFound, NotPermitted
@@ -38,7 +40,7 @@ class Operator:
         """Register a participant, or renew the card of one; one that was stopped stays so.
 
         Raises NotAuthentic for a card that does not hold, InvalidInput `unknown-value` for a role that is not in
-        the catalogue, Conflict when the role would change.
+        the catalogue, Conflict when the role would change, NotPermitted `certificate-revoked` for a revoked card.
         """
         if role not in self._bundle.catalog.roles:
             raise InvalidInput("unknown-value", "the catalogue has no such role", where="role")
@@ -49,13 +51,16 @@ class Operator:
             known = step.party(card.oin)
             if known and known.role != role:
                 raise Conflict("party-exists", f"this OIN is registered with the role `{known.role}`")
+            if step.stopped(CARD, digest_of(card_bytes)):
+                raise NotPermitted("certificate-revoked", "this card was revoked: new keys are due")
             if known and known.card == card_bytes:
                 return known
             status = known.status if known else PartyStatus.ACTIVE
             row = PartyRow(oin=card.oin, name=card.name, role=role, status=status, card=card_bytes)
             tx.put_party(row)
-            digest = hashlib.sha256(card_bytes).hexdigest()
-            step.log({"operation": "party.admit", "party": card.oin, "role": role, "card": digest})
+            entry = {"operation": "party.admit", "party": card.oin, "role": role}
+            logged = step.log({**entry, "card": digest_of(card_bytes)})
+            tx.epochs.put_card(CardRow(log_index=logged.index, oin=card.oin, card=card_bytes))
             tx.commit()
         return row
 

@@ -7,17 +7,19 @@ transaction, so that a stop counts from the moment it was committed.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from broker.cards import CARD, digest_of
 from broker.decide.model import Party
 from broker.policy.active import ActivePolicy
 from broker.step import Step
-from broker.storage.port import PartyRow, PartyStatus, Store
+from broker.storage.port import PartyRow, PartyStatus, Stop, Store
 from sluis.cards import PartyCard
-from sluis.errors import NotPermitted
+from sluis.errors import NotAuthentic, NotPermitted, Unavailable
 from sluis.identifiers import Oin
 from sluis.rpc.caller import Caller
+from sluis.signing import VerifyKey
 
 CERTIFICATE = "certificate"
 
@@ -42,16 +44,22 @@ def admit(step: Step, admitted: Admitted, *, even_stopped: bool = False) -> Part
 
     `even_stopped` is for what a participant owes about earlier exchanges (docs/adr/0013).
 
-    Raises NotPermitted `party-unknown`, `party-stopped`, `certificate-revoked`, `not-your-identity`, NotAuthentic
-    `certificate-expired`.
+    Raises NotPermitted `party-unknown`, `party-stopped`, `certificate-revoked`, NotAuthentic `certificate-expired`,
+    Unavailable `card-changed`.
     """
     admitted.caller.check_validity(step.now)  # a stream may outlive its certificate
     row = step.party(admitted.oin)
     revoked = step.stopped(CERTIFICATE, admitted.caller.fingerprint)
+    revoked = revoked or (row is not None and is_revoked(row, step.stops))
     _check(row, revoked=revoked, even_stopped=even_stopped)
     if row is None or row.card != admitted.card_bytes:
-        raise NotPermitted("not-your-identity", "the registered keys changed during the call; try again")
+        raise Unavailable("card-changed")
     return row
+
+
+def is_revoked(row: PartyRow, stops: Collection[Stop]) -> bool:
+    """Whether a participant's present card was revoked."""
+    return any(stop.scope == CARD for stop in stops) and Stop(scope=CARD, target=digest_of(row.card)) in stops
 
 
 def _check(row: PartyRow | None, *, revoked: bool, even_stopped: bool = False) -> PartyRow:
@@ -107,12 +115,27 @@ class Directory:
         stops = self._store.stops()
         revoked = any(stop.scope == CERTIFICATE and stop.target == caller.fingerprint for stop in stops)
         row = _check(self._store.party(caller.oin), revoked=revoked, even_stopped=even_stopped)
+        _check(row, revoked=is_revoked(row, stops), even_stopped=even_stopped)
         return Admitted(
             caller=caller,
             role=row.role,
             card=PartyCard.parse(row.card),
             card_bytes=row.card,
         )
+
+    async def check_signature(self, sender: Admitted, check: Callable[[VerifyKey], None]) -> bool:
+        """Whether the sender's present key signed; False for a key of its that was replaced.
+
+        `check` raises NotAuthentic for a key that did not sign, and so does this when none of the sender's did.
+        """
+        try:
+            check(sender.card.signing_key)
+        except NotAuthentic:
+            rows = await asyncio.to_thread(self._store.epochs.cards, sender.oin)
+            if not any(_signed_by(check, row.card) for row in rows):
+                raise
+            return False
+        return True
 
     async def require_role(self, caller: Caller, *roles: str) -> Admitted:
         """Admit only these roles. Raises NotPermitted `not-your-role`."""
@@ -122,8 +145,16 @@ class Directory:
         return admitted
 
     def party_of(self, step: Step, oin: Oin) -> Party:
-        """A participant as the policy engine sees it; one that is unknown or stopped has no role."""
+        """A participant as the policy engine sees it; one that is unknown or may not act has no role."""
         row = step.party(oin)
-        if row is None or row.status is not PartyStatus.ACTIVE:
+        if row is None or row.status is not PartyStatus.ACTIVE or is_revoked(row, step.stops):
             return Party(oin=oin, role="", sector="")
         return Party(oin=oin, role=row.role, sector=self._policy.bundle.sector_of(row.role))
+
+
+def _signed_by(check: Callable[[VerifyKey], None], card: bytes) -> bool:
+    try:
+        check(PartyCard.parse(card).signing_key)
+    except NotAuthentic:
+        return False
+    return True

@@ -2,8 +2,8 @@
 """The life of a signal at the broker. Read this file from top to bottom.
 
     1 admit      who calls (mTLS, OIN), registered, not stopped, certificate not revoked
-    2 verify     the header is canonical and current, the sender's signature holds over header and fields
-    3 answer     a repeated idempotency key gets the first answer
+    2 verify     the header is canonical, the sender's signature holds over header and fields
+    3 answer     a repeated idempotency key gets the first answer; what is new must be of this time and epoch
     4 prove      facts come from registers at this moment, never from the sender
     5 decide     a pure function of request, facts, rules and time; no rule, no exchange
     6 minimise   only the released fields stay in the envelope; of the others a hash remains
@@ -18,6 +18,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
@@ -36,7 +37,7 @@ from broker.storage.port import Delivery, FirstAnswer, StoredSignal
 from broker.storage.retention_port import FOLLOWS
 from sluis.encoding import lp
 from sluis.envelope import Envelope, KeptField, verify, withhold
-from sluis.errors import Conflict, InvalidInput, NotPermitted, SluisError, Unavailable
+from sluis.errors import Conflict, InvalidInput, NotAuthentic, NotPermitted, SluisError, Unavailable
 from sluis.header import Delivery as DeliveryMode
 from sluis.header import Header
 from sluis.identifiers import Oin
@@ -99,7 +100,7 @@ class Exchange:
         signal id, Unavailable when nothing was done.
         """
         sender = await self._desk.directory.admit(caller)
-        return await self._desk.committer.submit(self._verified(sender, request))
+        return await self._desk.committer.submit(await self._verified(sender, request))
 
     async def push_all(
         self, caller: Caller, requests: Sequence[exchange_pb2.PushRequest]
@@ -118,7 +119,7 @@ class Exchange:
             return [error] * len(requests)
         for position, request in enumerate(requests):
             try:
-                works[position] = self._verified(sender, request)
+                works[position] = await self._verified(sender, request)
             except SluisError as error:
                 outcomes[position] = error
         if works:
@@ -128,35 +129,26 @@ class Exchange:
             raise failed[0]
         return [outcomes[position] for position in range(len(requests))]
 
-    def _verified(self, sender: Admitted, request: exchange_pb2.PushRequest) -> "_Push":
+    async def _verified(self, sender: Admitted, request: exchange_pb2.PushRequest) -> "_Push":
         """Step 2: the work that is left, or the error for what is no signal of this sender."""
         check_idempotency_key(request.idempotency_key)
         envelope = envelope_from_wire(request.envelope)
-        check_offer(sender, envelope, self._desk.clock())
-        verify(envelope, sender.card.signing_key)
+        check_offer(sender, envelope)
+        current = await self._desk.directory.check_signature(sender, partial(verify, envelope))
         digest = _digest(envelope, strict=request.strict)
-        return _Push(
-            self._desk, self._watchers, sender, request.idempotency_key, envelope, request.strict, digest
-        )
+        key = request.idempotency_key
+        return _Push(self._desk, self._watchers, sender, key, envelope, request.strict, digest, current)
 
 
-def check_offer(sender: Admitted, envelope: Envelope, now: datetime) -> None:
-    """Step 2 without the signature: the sender's own, whole, and of this time.
+def check_offer(sender: Admitted, envelope: Envelope) -> None:
+    """Step 2 without the signature: the sender's own, and whole.
 
-    Raises NotPermitted `not-your-identity`, InvalidInput `malformed-request`, `clock-skew`, `signal-expired`.
+    Raises NotPermitted `not-your-identity`, InvalidInput `malformed-request`.
     """
-    header = envelope.header
-    if header.sender != sender.oin:
+    if envelope.header.sender != sender.oin:
         raise NotPermitted("not-your-identity")
     if not all(isinstance(item, KeptField) for item in envelope.fields):
         raise InvalidInput("malformed-request", "only the broker withholds fields", where="fields")
-    now_ms = int(now.timestamp() * 1000)
-    if not now_ms - MAX_AGE_MS <= header.created_at_ms <= now_ms + MAX_AHEAD_MS:
-        raise InvalidInput("clock-skew", where="created_at")
-    if header.expires_at_ms <= now_ms:
-        raise InvalidInput("signal-expired", where="expires_at")
-    if header.expires_at_ms > now_ms + MAX_LIFE_MS:
-        raise InvalidInput("clock-skew", "the expiry lies more than six years ahead", where="expires_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +162,7 @@ class _Push:
     envelope: Envelope
     strict: bool
     digest: bytes
+    current_key: bool  # else it was signed with a key that the sender has replaced
 
     def needs(self) -> Needs:
         header = self.envelope.header
@@ -193,6 +186,8 @@ class _Push:
             return answer
         if step.signal_exists(self.envelope.header.signal_id.bytes):
             raise Conflict("signal-exists")
+        # Not before: what was taken gets its first answer, however late it comes again.
+        check_current(self.envelope.header, step, current_key=self.current_key)
         origin = passed_on_from(step, self.envelope.header)
 
         ruling = rule_on(step, self._request(step), self.desk.bundle)
@@ -316,6 +311,29 @@ class _Push:
                 obligations=obligations,
                 bundle=self.desk.bundle,
             )
+
+
+def check_current(header: Header, step: Step, *, current_key: bool) -> None:
+    """Insist that a new signal is of this time, signed with the present key, and of an epoch that takes it.
+
+    Raises NotAuthentic `signing-key-replaced`; InvalidInput `clock-skew`, `signal-expired`, `unknown-epoch`; Conflict
+    `epoch-closed`, `epoch-not-begun`.
+    """
+    check_times(header, step, current_key=current_key)
+    step.calendar.check_signal(header.epoch, header.created_at_ms, step.now_ms)
+
+
+def check_times(header: Header, step: Step, *, current_key: bool) -> None:
+    """The same but for the epoch: a correction stays in the epoch of what it corrects, which may be over."""
+    if not current_key:
+        raise NotAuthentic("signing-key-replaced")
+    now_ms = step.now_ms
+    if not now_ms - MAX_AGE_MS <= header.created_at_ms <= now_ms + MAX_AHEAD_MS:
+        raise InvalidInput("clock-skew", where="created_at")
+    if header.expires_at_ms <= now_ms:
+        raise InvalidInput("signal-expired", where="expires_at")
+    if header.expires_at_ms > now_ms + MAX_LIFE_MS:
+        raise InvalidInput("clock-skew", "the expiry lies more than six years ahead", where="expires_at")
 
 
 def subject_of(header: Header) -> Subject:

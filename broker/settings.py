@@ -77,6 +77,7 @@ class BrokerSettings(FileSettings):
     keys: Path
     origin: str
     policies: Path | None = None
+    earlier_log_vkeys: list[str] = Field(default_factory=list)  # for checkpoints from before a change of keys
     checkpoint_seconds: float = Field(default=1.0, gt=0, le=10)  # auditors wait for the next one
     retention_seconds: float = Field(default=60.0, gt=0, le=3600)
     witnesses: list[WitnessSettings] = Field(default_factory=list)

@@ -18,6 +18,7 @@ from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, Stored
 from broker.storage.register_port import Period
 from broker.storage.retention_port import FOLLOWS, Link
 from sluis.canonical import canonical_json
+from sluis.epochs import EpochCalendar
 from sluis.errors import Unavailable
 from sluis.merkle import Hash, leaf_hash
 
@@ -95,6 +96,7 @@ class Step:
         self._read_registers(_union(need.registers for need in needs))
         self._counted: dict[Counter, int] = {}
         self._new = _Overlay()
+        self._calendar: EpochCalendar | None = None
         self._wake: set[str] = set()
         self.wrote = False
 
@@ -118,6 +120,13 @@ class Step:
                 self._parties.update(self.tx.parties(self._owners[domain] - self._parties.keys()))
             rows = self.tx.register_periods(*domain, subjects.keys())
             self._periods.update({subjects[pseudonym]: periods for pseudonym, periods in rows.items()})
+
+    @property
+    def calendar(self) -> EpochCalendar:
+        """The epochs of pseudonyms, read once in a batch that needs them."""
+        if self._calendar is None:
+            self._calendar = EpochCalendar(row.epoch for row in self.tx.epochs.all())
+        return self._calendar
 
     def party(self, oin: str) -> PartyRow | None:
         """A participant whose OIN was in the needs."""

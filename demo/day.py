@@ -5,9 +5,10 @@
 2 the Labour Inspectorate pushes fines
 3 SNA receives, and passes each fact on to the firm's certifiers
 4 each certification body asks about its own client base
-5 every refusal that the rules exist for is offered, and one exchange passes in part
-6 two officers change the rules
-7 the privacy officer recomputes the log
+5 the rest of a signal's life: found, asked about, taken back, destroyed
+6 every refusal that the rules exist for is offered, and one exchange passes in part
+7 two officers change the rules
+8 the privacy officer recomputes the log
 """
 
 from collections import Counter, defaultdict
@@ -23,6 +24,8 @@ from adapters.foundation import certification_bodies, load_registers, pass_on
 from adapters.json_lines import keep_in
 from adapters.labour_inspectorate import PushReport, push_fines
 from adapters.table import ParsedFile
+from demo.afterlife import Play
+from demo.afterlife_told import Afterlife
 from demo.refusals import PartlyReleased, Refusals, Refused
 from demo.rule_change import Office, RuleChange, write_edited
 from demo.stage import Stage
@@ -50,6 +53,7 @@ class Figures:
     asked: int = 0
     hits: int = 0
     hit_signals: list[ReceivedSignal] = field(default_factory=list)
+    afterlife: Afterlife | None = None
     refused: list[Refused] = field(default_factory=list)
     in_part: PartlyReleased | None = None
     change: RuleChange | None = None
@@ -66,6 +70,7 @@ class Figures:
         outcomes = [one.outcome for one in self.refused if one.outcome]
         outcomes += [self.in_part.outcome] if self.in_part else []
         outcomes += [self.change.before, self.change.after] if self.change else []
+        outcomes += self.afterlife.pushes if self.afterlife else []
         return Counter("permit" if outcome.permitted else "deny" for outcome in outcomes)
 
 
@@ -87,6 +92,7 @@ class Day:
             self.push,
             self.receive_and_pass_on,
             self.match,
+            self.live_on,
             self.refuse,
             self.change_rules,
             self.audit,
@@ -147,6 +153,12 @@ class Day:
             self.figures.hits += len(report.hits)
             self.figures.hit_signals += [s for signals in report.hits.values() for s in signals]
 
+    async def live_on(self) -> None:
+        """What follows an exchange: other ways to a hit, questions, feedback, taking back, and an end."""
+        self._step("what follows: found, asked about, taken back, destroyed", 0)
+        files = self.figures.register.accepted, self.figures.fines.accepted
+        self.figures.afterlife = await Play(self._stage, self._today, *files).play()
+
     async def refuse(self) -> None:
         """Whoever tries what the law forbids is refused, each for its own reason."""
         refusals = Refusals(self._stage, self._today, self.figures.certified)
@@ -198,6 +210,7 @@ def report_of(figures: Figures, canary: dict[str, int]) -> dict[str, object]:
             "verified": log is not None,
             "cosignatures": len(audit.cosigners) if audit else 0,
         },
+        "afterlife": figures.afterlife.report() if figures.afterlife else {},
         "refusals": {one.case.name[:3]: one.foreseen for one in figures.refused},
         "rules": _rules(figures),
         "canary": canary,

@@ -33,6 +33,7 @@ from demo.trickle import trickle
 from sluis.errors import Conflict, InvalidInput
 
 MAX_BODIES = 25
+LOOK_SECONDS = 1.0  # how often the broker looks for what has ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ async def _play(options: DemoOptions, root: Path, narrator: Narrator) -> int:
             await part()
         narrator.end_step()
         _narrate(figures, narrator)
+        _narrate_afterlife(figures, narrator, "" if options.once else stage.console)
         _narrate_law(figures, narrator)
         if not options.once:
             _invite(stage, narrator)
@@ -124,7 +126,7 @@ def _stage(root: Path, certified: ParsedFile[CertifiedFirm], narrator: Narrator)
     names = sorted({firm.certified_by for firm in certified.accepted})
     if len(names) > MAX_BODIES:
         raise Conflict("wrong-state", f"the demo plays at most {MAX_BODIES} certification bodies")
-    stage = set_stage(root, make_cast(root, names))
+    stage = set_stage(root, make_cast(root, names), retention_seconds=LOOK_SECONDS)
     for text in stage.moved:
         narrator.say(f"  {text}")
     return stage
@@ -194,6 +196,15 @@ def _narrate(figures: Figures, narrator: Narrator) -> None:
     )
 
 
+def _narrate_afterlife(figures: Figures, narrator: Narrator, console: str) -> None:
+    narrator.title("What followed (docs/follow-up.md)")
+    if figures.afterlife is None:
+        narrator.say("  nothing: no firm has exactly one certifier today")
+        return
+    for line in figures.afterlife.lines(console):
+        narrator.say(f"  {line}")
+
+
 def _narrate_law(figures: Figures, narrator: Narrator) -> None:
     narrator.title("What the law does not let through (policies/cases/weigeringen.yaml)")
     for one in figures.refused:
@@ -257,6 +268,7 @@ def check(figures: Figures, canary: CanaryReport) -> list[str]:
         "permitted pushes differ from the log",
     )
     must(logged["signal.push deny"] == denied + beside["deny"], "denied pushes differ from the log")
+    failures += figures.afterlife.failures() if figures.afterlife else []
     must(bool(figures.refused), "no refusal was played")
     for one in figures.refused:
         must(one.holds, f"{one.case.name[:3]} was not refused for its own reason")

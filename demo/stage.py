@@ -5,20 +5,24 @@ Ports are those of the documentation unless something else has them; then the ne
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Protocol
 
 from broker.administration import Operator
+from broker.epochs import EpochOffice
 from broker.keys import BrokerKeys
 from broker.storage.open import open_store
 from demo.cast import Cast, CastMember
@@ -134,7 +138,12 @@ class Stage:
     receipt_key: str
     log_vkeys: list[str]
     witness_vkeys: list[str]
-    moved: list[str] = field(default_factory=list)
+    ports: "Ports"
+
+    @property
+    def moved(self) -> list[str]:
+        """Which ports were busy, and what was taken in their place."""
+        return self.ports.moved
 
     @property
     def services(self) -> tuple[Service, ...]:
@@ -184,9 +193,13 @@ def set_stage(
     database: str = "",
     tap: bool = True,
     wanted: tuple[int, int, int, int] = PORTS,
+    retention_seconds: float = 60.0,
 ) -> Stage:
-    """Make keys and configuration of all services; nothing runs yet. `wanted` ports are as in `PORTS`."""
-    ports = _Ports()
+    """Make keys and configuration of all services; nothing runs yet. `wanted` ports are as in `PORTS`.
+
+    The broker looks every `retention_seconds` for what has ended.
+    """
+    ports = Ports()
     broker_port, *evaluator_ports, witness_port = [ports.pick(port) for port in wanted]
     http = f"{HOST}:{ports.pick(broker_port + HTTP_ABOVE)}"
     console = f"{HOST}:{ports.pick(broker_port + CONSOLE_ABOVE)}"
@@ -196,48 +209,66 @@ def set_stage(
     witness_folder = root / "witness"
     witness_folder.mkdir(parents=True, exist_ok=True)
     witness_vkeys = [str(vkey) for vkey in create_witness_key(witness_folder / "witness.key", WITNESS)]
+    trusted: dict[str, object] = {
+        "receipt_key": broker_keys.receipt.public.raw.hex(),
+        "log_vkeys": log_vkeys,
+        "witness_vkeys": witness_vkeys,
+    }
     stage = Stage(
         root=root,
         cast=cast,
         database=database,
-        witness=_service(
-            "witness",
-            witness_folder,
-            f"{HOST}:{witness_port}",
-            {
-                "name": WITNESS,
-                "listen": f"{HOST}:{witness_port}",
-                "state": str(witness_folder / "witness.sqlite"),
-                "key": str(witness_folder / "witness.key"),
-                "log_vkeys": log_vkeys,
-            },
-        ),
+        witness=_witness(witness_folder, witness_port, log_vkeys),
         evaluators=tuple(  # type: ignore[arg-type]  # two in, two out
-            _evaluator(cast, one, port, broker_port, tap=tap)
+            _evaluator(cast, one, port, broker_port, trusted, tap=tap)
             for one, port in zip(cast.evaluators, evaluator_ports, strict=True)
         ),
-        broker=_broker(cast, broker_port, (http, console), database, witness_port, witness_vkeys, tap=tap),
+        broker=_broker(
+            cast,
+            broker_port,
+            (http, console),
+            database,
+            witness_port,
+            witness_vkeys,
+            tap=tap,
+            retention_seconds=retention_seconds,
+        ),
         http=http,
         console=console,
         receipt_key=broker_keys.receipt.public.raw.hex(),
         log_vkeys=log_vkeys,
         witness_vkeys=witness_vkeys,
-        moved=ports.moved,
+        ports=ports,
     )
     admit_cast(stage)
     return stage
 
 
 def admit_cast(stage: Stage) -> None:
-    """Register everyone at the broker, as its operator would with `sluis broker admit`."""
+    """Register everyone at the broker and announce the first epoch, as its operator would with `sluis broker`."""
     store = open_store(stage.database)
     try:
         operator = Operator(store, load_bundle(default_directory()), lambda: datetime.now(UTC))
         for one in (*stage.cast.participants, *stage.cast.evaluators):
             roots = read_certificates((stage.cast.broker.keys / ROOTS).read_bytes())
             operator.admit((one.folder / "card.json").read_bytes(), one.role, roots)
+        office = EpochOffice(store, lambda: datetime.now(UTC))
+        if not office.calendar().epochs:
+            year = datetime.now(UTC).year
+            office.announce(str(year), datetime(year, 1, 1, tzinfo=UTC), "the first of this log")
     finally:
         store.close()
+
+
+def _witness(folder: Path, port: int, log_vkeys: list[str]) -> Service:
+    config: dict[str, object] = {
+        "name": WITNESS,
+        "listen": f"{HOST}:{port}",
+        "state": str(folder / "witness.sqlite"),
+        "key": str(folder / "witness.key"),
+        "log_vkeys": log_vkeys,
+    }
+    return _service("witness", folder, f"{HOST}:{port}", config)
 
 
 def _broker(
@@ -249,6 +280,7 @@ def _broker(
     witness_vkeys: list[str],
     *,
     tap: bool,
+    retention_seconds: float,
 ) -> Service:
     folder = cast.broker.folder
     config: dict[str, object] = {
@@ -259,6 +291,7 @@ def _broker(
         "keys": str(cast.broker.keys),
         "origin": ORIGIN,
         "checkpoint_seconds": 0.5,
+        "retention_seconds": retention_seconds,
     }
     if tap:
         config["wire_tap"] = str(folder / "wire.tap")
@@ -268,7 +301,9 @@ def _broker(
     return _service("broker", folder, f"{HOST}:{port}", config, witnesses)
 
 
-def _evaluator(cast: Cast, one: CastMember, port: int, broker_port: int, *, tap: bool) -> Service:
+def _evaluator(
+    cast: Cast, one: CastMember, port: int, broker_port: int, trusted: Mapping[str, object], *, tap: bool
+) -> Service:
     year = datetime.now(UTC).year
     EvaluatorShares.create(one.folder / "seeds.json", oin=one.oin, epochs=[str(year)])
     parties = {member.oin: member.role for member in (*cast.participants, *cast.evaluators)}
@@ -281,6 +316,7 @@ def _evaluator(cast: Cast, one: CastMember, port: int, broker_port: int, *, tap:
         "state": str(one.state),
         "parties": str(one.folder / "parties.toml"),
         "broker": f"{HOST}:{broker_port}",
+        **trusted,
     }
     if tap:
         config["wire_tap"] = str(one.folder / "wire.tap")
@@ -300,20 +336,36 @@ def toml_text(values: Mapping[str, object]) -> str:
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
 
 
-class _Ports:
+class Ports:
+    """Free ports, each kept from other demos of the same user as long as this object lives.
+
+    Between the search for a free port and its use another demo would find it free too, and its participants would
+    knock at our broker. So each port is locked by a file.
+    """
+
     def __init__(self) -> None:
-        self._taken: set[int] = set()
         self.moved: list[str] = []
 
     def pick(self, wanted: int) -> int:
         """The wanted port, or the next one that is free."""
         for port in range(wanted, wanted + 500):
-            if port not in self._taken and _is_free(port):
-                self._taken.add(port)
+            if _is_free(port) and self._claim(port):
                 if port != wanted:
                     self.moved.append(f"port {wanted} is busy, using {port}")
                 return port
         raise Unavailable("peer-unavailable", f"no free port from {wanted} on")
+
+    def _claim(self, port: int) -> bool:
+        folder = Path(tempfile.gettempdir()) / f"sluis-ports-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = os.open(folder / str(port), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return False
+        weakref.finalize(self, os.close, lock)
+        return True
 
 
 def _is_free(port: int) -> bool:

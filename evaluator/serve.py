@@ -4,7 +4,7 @@
 import asyncio
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -33,6 +33,8 @@ from sluis.rpc.tap import WireTap
 from sluis.v1 import directory_pb2, directory_pb2_grpc, pseudonym_pb2, pseudonym_pb2_grpc
 
 log = structlog.get_logger("evaluator")
+
+SEED_SECONDS = 1.0
 
 
 def serve(settings: EvaluatorSettings) -> None:
@@ -81,7 +83,7 @@ async def _serve(settings: EvaluatorSettings, stop: asyncio.Event) -> None:
         policy=bundle.digest,
         tap=bool(settings.wire_tap),
     )
-    publishing = asyncio.create_task(_publish_keys(settings, domains, shares, publication))
+    publishing = asyncio.create_task(_follow_seeds(settings, domains, shares, publication))
     await stop.wait()
     log.info("service.stopping")
     publishing.cancel()
@@ -92,25 +94,51 @@ async def _serve(settings: EvaluatorSettings, stop: asyncio.Event) -> None:
     log.info("service.stopped")
 
 
-async def _publish_keys(
+async def _follow_seeds(
     settings: EvaluatorSettings,
     domains: Domains,
     shares: EvaluatorShares,
     publication: Callable[[PseudonymisationDomain], KeyPublication],
 ) -> None:
-    """Enter every domain key into the broker's log; keep trying until the broker has them all."""
+    """Publish the keys of every epoch, and again when the file of seeds has changed: no restart is needed."""
+    published: set[str] = set()
+    while True:
+        due = [epoch for epoch in shares.epochs if epoch not in published]
+        if due:
+            await _publish_keys(settings, domains, due, publication)
+            published.update(due)
+        await asyncio.sleep(SEED_SECONDS)
+        try:
+            if await asyncio.to_thread(shares.reload, settings.seeds):
+                log.info("seeds.changed", epochs=list(shares.epochs))
+                published &= set(shares.epochs)
+        except SluisError as error:
+            log.error("seeds.unreadable", code=error.code)
+
+
+async def _publish_keys(
+    settings: EvaluatorSettings,
+    domains: Domains,
+    epochs: Sequence[str],
+    publication: Callable[[PseudonymisationDomain], KeyPublication],
+) -> None:
+    """Enter every domain key of these epochs into the broker's log; keep trying until the broker has them all."""
     if not settings.broker:
         return
     due = [
         PseudonymisationDomain(agreement=agreement, recipient=recipient, epoch=epoch)
         for agreement, recipient in domains.recipients()
-        for epoch in shares.epochs
+        for epoch in epochs
     ]
     channel = open_channel(settings.broker, tls_of(settings.keys), server_name=settings.broker_name)
     stub = directory_pb2_grpc.DirectoryServiceStub(channel)
     while due:
         domain = due[0]
-        request = directory_pb2.PublishDomainKeyRequest(publication=to_wire(publication(domain)))
+        try:
+            request = directory_pb2.PublishDomainKeyRequest(publication=to_wire(publication(domain)))
+        except SluisError:
+            due.pop(0)  # its seed was destroyed meanwhile
+            continue
         try:
             await stub.PublishDomainKey(request, timeout=10)
         except grpc.aio.AioRpcError as error:

@@ -9,9 +9,12 @@ parties = "parties.toml"      # which OIN has which role: this evaluator's own c
 policies = ""                 # the agreements; empty: those that came with the software
 daily_budget = 200000         # pseudonyms per participant, domain and day
 broker = "broker.example:7300"
+receipt_key = "<hex>"         # with log_vkeys, witness_vkeys and quorum: what `sluis evaluator destroy` trusts
 """
 
 from pathlib import Path
+
+from pydantic import Field
 
 from sluis.settings import FileSettings, SettingsConfigDict
 
@@ -31,4 +34,9 @@ class EvaluatorSettings(FileSettings):
     threads: int = 2
     broker: str = ""
     broker_name: str = ""
+    receipt_key: str = ""
+    other_receipt_keys: list[str] = Field(default_factory=list)
+    log_vkeys: list[str] = Field(default_factory=list)
+    witness_vkeys: list[str] = Field(default_factory=list)
+    quorum: int = 1
     wire_tap: Path | None = None

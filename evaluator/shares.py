@@ -93,6 +93,21 @@ class EvaluatorShares:
                 raise Conflict("key-exists", "this epoch has a seed already; it is not replaced")
             self._replace(path, {**self._seeds, epoch: secrets.token_bytes(SEED_SIZE)})
 
+    def reload(self, path: Path) -> bool:
+        """Take the seeds that the file has now; False when they are the same.
+
+        Raises Conflict `key-weak` for another seed of an epoch that this process has: that is never right.
+        """
+        fresh = EvaluatorShares.load(path)
+        with self._lock:
+            if fresh._seeds == self._seeds:
+                return False
+            if any(self._seeds.get(epoch, seed) != seed for epoch, seed in fresh._seeds.items()):
+                raise Conflict("key-weak", f"{_WHAT} has another seed for an epoch than before")
+            self._seeds = dict(fresh._seeds)
+            self._keys.clear()
+        return True
+
     def forget_epoch(self, path: Path, epoch: str) -> None:
         """Erase an epoch's seed and its keys. There is no way back."""
         with self._lock:
@@ -137,9 +152,15 @@ class EvaluatorShares:
         fresh = path.with_name(path.name + ".new")
         fresh.unlink(missing_ok=True)
         _write(fresh, self.oin, seeds)
-        fresh.replace(path)
-        sync_folder(path.parent)
-        self._seeds = seeds
+        with path.open("r+b") as before:
+            fresh.replace(path)
+            sync_folder(path.parent)
+            self._seeds = seeds
+            # What the old file held may hold a seed that is to be gone.
+            size = os.fstat(before.fileno()).st_size
+            before.write(b" " * size)
+            before.flush()
+            os.fsync(before.fileno())
 
 
 def _write(path: Path, oin: Oin, seeds: Mapping[str, bytes]) -> None:

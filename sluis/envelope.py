@@ -14,6 +14,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import cast
 
 from cryptography.exceptions import InvalidTag
@@ -258,6 +259,7 @@ def _leaf(index: int, item: KeptField | WithheldLeaf) -> bytes:
     return field_leaf(index, item.name, item.category, item.commitment, item.ciphertext)
 
 
+@lru_cache(maxsize=4096)
 def _check_label(name: str, category: str) -> None:
     if not _NAME.fullmatch(name):
         raise InvalidInput("malformed-request", "a field's name is not 1 to 64 characters of [a-z0-9_]")

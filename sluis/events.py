@@ -42,12 +42,18 @@ CATALOGUE: dict[str, frozenset[str]] = {
     "projection.failed": frozenset({"code", "reason"}),
     "projection.entry-lost": frozenset({"log_index"}),
     "projection.entry-unreadable": frozenset({"log_index"}),
+    "epoch.retired": frozenset({"epoch"}),
+    "epoch.retiring-failed": frozenset({"code"}),
+    "epoch.adopted": frozenset({"epoch"}),
     # a participant's kit
     "receipt.alarm": frozenset({"kind", "log_index", "evidence"}),
     # an evaluator
     "evaluated": frozenset({"caller", "agreement", "recipient", "epochs", "elements", "remaining"}),
     "key.published": frozenset({"agreement", "recipient", "epoch"}),
     "key.publishing-failed": frozenset({"code"}),
+    "seeds.changed": frozenset({"epochs"}),
+    "seeds.unreadable": frozenset({"code"}),
+    "epoch.destroyed": frozenset({"epoch", "log_index"}),
     # a witness
     "witness.started": frozenset({"name", "address", "vkeys"}),
     "witness.stopped": frozenset({"name"}),

@@ -23,7 +23,7 @@ from sluis.encoding import Reader, lp, u64
 from sluis.errors import InvalidInput, SluisError
 from sluis.header import MAX_TIME_MS, check_uuid7, parse_oin
 from sluis.identifiers import Oin
-from sluis.signing import SIGNATURE_SIZE, SigningKey, VerifyKey
+from sluis.signing import SIGNATURE_SIZE, SigningKey, VerifyKey, VerifyKeys
 
 LABEL = "sluis/v1/follow-up"
 SIGNATURE_LABEL = "sluis/v1/follow-up-signature"
@@ -149,7 +149,7 @@ class SignedFollowUp:
         """Sign a statement."""
         return cls(statement=statement, signature=key.sign(statement.signed_bytes()))
 
-    def verify(self, key: VerifyKey) -> None:
+    def verify(self, key: VerifyKey | VerifyKeys) -> None:
         """Check the signature. Raises NotAuthentic `signature-wrong`."""
         key.verify(self.statement.signed_bytes(), self.signature)
 

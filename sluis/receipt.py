@@ -18,7 +18,7 @@ from typing import Self
 from sluis.encoding import lp, u32, u64
 from sluis.envelope import HASH_SIZE, MAX_FIELDS, Envelope, WithheldLeaf
 from sluis.errors import InvalidInput, NotAuthentic
-from sluis.signing import SIGNATURE_SIZE, SigningKey, VerifyKey
+from sluis.signing import SIGNATURE_SIZE, SigningKey, VerifyKey, VerifyKeys
 
 MAX_ORIGIN = 256
 
@@ -54,7 +54,11 @@ class Receipt:
             signature=key.sign(message),
         )
 
-    def verify(self, key: VerifyKey, *, log_origin: str, entry: bytes | None = None) -> None:
+    def signed_by(self, keys: VerifyKeys) -> VerifyKey:
+        """Which of the broker's keys signed this. Raises NotAuthentic `signature-wrong`."""
+        return keys.which(_receipt_bytes(self.log_origin, self.log_index, self.leaf_hash), self.signature)
+
+    def verify(self, key: VerifyKey | VerifyKeys, *, log_origin: str, entry: bytes | None = None) -> None:
         """Check that the broker signed this for that log and, when given, for that entry.
 
         Raises NotAuthentic: `signature-wrong`, or `log-inconsistent` for another log or entry.
@@ -101,7 +105,7 @@ class RedactionReceipt:
         ordered = tuple(sorted(withheld, key=lambda item: item.index))
         return cls(withheld=ordered, signature=key.sign(_redaction_bytes(envelope, ordered)))
 
-    def verify(self, key: VerifyKey, envelope: Envelope) -> None:
+    def verify(self, key: VerifyKey | VerifyKeys, envelope: Envelope) -> None:
         """Check the signature and that exactly these fields are missing from the envelope.
 
         Raises NotAuthentic: `signature-wrong` or `manifest-wrong`.

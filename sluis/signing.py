@@ -44,6 +44,31 @@ class VerifyKey:
             raise NotAuthentic("signature-wrong") from None
 
 
+@dataclass(frozen=True, slots=True)
+class VerifyKeys:
+    """The keys that one signer had or has: a signature of any of them holds. One at least."""
+
+    keys: tuple[VerifyKey, ...]
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise InvalidInput("malformed-config", "a signer has one key at least")
+
+    def verify(self, message: bytes, signature: bytes) -> None:
+        """Check a signature. Raises NotAuthentic `signature-wrong`."""
+        self.which(message, signature)
+
+    def which(self, message: bytes, signature: bytes) -> VerifyKey:
+        """The key that made a signature. Raises NotAuthentic `signature-wrong`."""
+        for key in self.keys:
+            try:
+                key.verify(message, signature)
+            except NotAuthentic:
+                continue
+            return key
+        raise NotAuthentic("signature-wrong")
+
+
 class SigningKey:
     """A private signing key; it shows nothing of itself in `repr`."""
 

@@ -16,7 +16,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +24,7 @@ import grpc
 
 from broker.administration import Operator
 from broker.app import Broker, make_broker
+from broker.storage.epoch_port import EpochRow
 from broker.storage.open import open_store
 from broker.storage.port import DeliveryView, Store
 from sluis.canonical import parse_canonical
@@ -306,15 +307,26 @@ class World(FollowUpWorld):
         return make_broker(self.store, bundle(), self.receipt_key, ORIGIN, self.clock, **settings)
 
 
-def make_database(folder: Path) -> Path:
+def make_database(folder: Path, *, last_epoch: int = 2044) -> Path:
     """Make a database in which everyone is admitted, to start worlds from."""
     path, clock = folder / "template.db", MovingClock()
     store = open_store(f"sqlite:///{path}", now_ms=clock.ms)
     operator = Operator(store, bundle(), clock)
     for actor in cast().registered:
         operator.admit(actor.card.encode(), actor.role, [authority().certificate])
+    announce_epochs(store, last_epoch)
     store.close()
     return path
+
+
+def announce_epochs(store: Store, last: int) -> None:
+    """Let each year be an epoch, as of 2024; without an entry each, which tests would have to skip."""
+    for name in map(str, range(2024, last + 1)):
+        begins = datetime(int(name), 1, 1, tzinfo=UTC)
+        row = EpochRow(name=name, begins_at_ms=int(begins.timestamp() * 1000), announced_index=0)
+        with store.transaction() as tx:
+            tx.epochs.put(row)
+            tx.commit()
 
 
 @asynccontextmanager

@@ -41,6 +41,7 @@ log = structlog.get_logger("broker.projection")
 LOCK = "projection"
 PORTION = 250  # the log's writer waits for no more than this, on SQLite
 UNKNOWN = "?"
+_MEMBERS = ("operation", "sender", "recipient", "agreement", "kind", "purpose", "policy")
 
 # The category of a field under the rules with a digest.
 CategoryOf: TypeAlias = Callable[[str, str], str]
@@ -98,9 +99,12 @@ def project(
     earlier = rows_at([index for index in before if index < start])
     taken: dict[int, ExchangeRow] = {}
     moved: dict[int, ExchangeRow] = {}
+    seen: dict[tuple[object, ...], Shape] = {}  # most entries of a busy minute are alike
     for index, entry in parsed:
         if "decision" in entry:
-            taken[index] = _row(index, entry, shape_of(entry, category_of))
+            if (shape := seen.get(key := _shaping(entry))) is None:
+                shape = seen[key] = shape_of(entry, category_of)
+            taken[index] = _row(index, entry, shape)
             continue
         at = entry["previous"]
         signal = taken.get(at) or moved.get(at) or earlier.get(at)
@@ -136,7 +140,7 @@ def project(
 def _read(row: LogRow) -> Mapping[str, Any] | None:
     """The entry, when it is of an exchange. What no broker wrote is for the log's verifier to report."""
     try:
-        entry = json.loads(row.entry)
+        entry = json.loads(row.entry.decode())
         operation = entry["operation"]
     except (ValueError, TypeError, KeyError):
         log.error("projection.entry-unreadable", log_index=row.log_index)
@@ -145,15 +149,25 @@ def _read(row: LogRow) -> Mapping[str, Any] | None:
     return entry if tells or "decision" in entry else None
 
 
+def _shaping(entry: Mapping[str, Any]) -> tuple[object, ...]:
+    """All that `shape_of` looks at."""
+    return (
+        *(entry[name] for name in _MEMBERS),
+        *(entry.get(name) for name in ("decision", "delivery", "outcome")),
+        *((rule["id"], *rule["basis"]) for rule in entry["rules"]),
+        *(reason["code"] for reason in entry["reasons"][:1]),
+        tuple(entry["released"]),
+        bool(entry["withheld"]),
+    )
+
+
 def shape_of(entry: Mapping[str, Any], category_of: CategoryOf) -> Shape:
     """The shape of an entry that decides an exchange (docs/log-format.md, "The entry")."""
     released, rules, reasons = entry["released"], entry["rules"], entry["reasons"]
     # A refused release has the outcome `refused`, so these two were put into a mailbox.
     delivered = entry.get("outcome") in ("mailbox", "released")
     shape = Shape(
-        **{name: entry[name] for name in ("operation", "sender", "recipient", "agreement", "kind")},
-        purpose=entry["purpose"],
-        policy=entry["policy"],
+        **{name: entry[name] for name in _MEMBERS},
         result=_result(entry),
         rule=rules[0]["id"] if rules else "",
         reason=reasons[0]["code"] if reasons else "",

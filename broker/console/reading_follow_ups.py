@@ -4,6 +4,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from broker.storage.follow_up_port import Duty
 from broker.storage.port import Store
@@ -22,6 +23,10 @@ class FollowUpReader:
         """The duties that are longest overdue."""
         rows = self._store.follow_ups.duties(self._party, due_before=now_ms, after=(-1, -1), limit=limit)
         return [duty for _, duty in rows]
+
+    def owed_about(self, exchange: str) -> Sequence[Duty]:
+        """What is still to be done about a signal, by its holder and by those whom it was passed on to."""
+        return self._store.follow_ups.owed_about(UUID(exchange).bytes, self._party)
 
     def count_overdue(self, now_ms: int) -> int:
         """How many duties are overdue."""

@@ -85,6 +85,8 @@ def headline(entry: Mapping[str, Any], language: Language) -> str:
     key = f"story.{entry['operation']}.{entry.get('outcome', '')}"
     if not has_text(key):
         return text_of(language, "story.other", operation=entry["operation"])
+    if has_text(told := f"{key}.{entry.get('act', '')}"):
+        key = told
     counts = {name: entry.get(name, 0) for name in ("asked", "hits", "entries", "holders", "signals")}
     return text_of(language, key, **counts)
 

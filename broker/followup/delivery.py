@@ -21,7 +21,7 @@ from sluis.errors import InvalidInput
 from sluis.followup import BINDING, FollowUp
 from sluis.merkle import Hash
 from sluis.rpc.caller import Caller
-from sluis.v1 import followup_pb2
+from sluis.v1 import directory_pb2, followup_pb2
 
 MAX_PAGE = 1000
 PAGE = 100
@@ -80,7 +80,7 @@ class FollowUpMailbox:
         )
         if view.signal_id != view.about and FollowUp.decode(view.statement).act in BINDING:
             message.links.extend(
-                followup_pb2.LoggedEntry(entry=entry, receipt=self._desk.signer.receipt(index, leaf))
+                directory_pb2.LoggedEntry(entry=entry, receipt=self._desk.signer.receipt(index, leaf))
                 for index, entry, leaf in self._store.follow_ups.chain(view.signal_id, view.about)
             )
         return message

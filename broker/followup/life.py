@@ -15,6 +15,7 @@ Steps 3 to 7 run in `settle`, alone in their transaction. Nothing here sees a va
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 from broker.admission import Admitted, admit
 from broker.decide.model import Request
@@ -32,7 +33,7 @@ from broker.storage.follow_up_port import Duty, KnownSignal
 from broker.storage.port import FirstAnswer
 from sluis.encoding import lp
 from sluis.envelope import verify
-from sluis.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from sluis.errors import Conflict, InvalidInput, NotAuthentic, NotFound, NotPermitted
 from sluis.followup import Act, SignedFollowUp
 from sluis.identifiers import Oin
 from sluis.policy.rules import Operation
@@ -62,22 +63,19 @@ class FollowUps:
         act = signed.statement.act
         author = await self._desk.directory.admit(caller, even_stopped=act not in DECIDED)
         self._check(author, signed)
-        signed.verify(author.card.signing_key)
-        replacement = self._replacement(author, signed, request)
-        send = _Send(self._desk, author, request.idempotency_key, signed, replacement)
+        current_key = await self._desk.directory.check_signature(author, signed.verify)
+        replacement = await self._replacement(author, signed, request)
+        send = _Send(self._desk, author, request.idempotency_key, signed, replacement, current_key)
         return await self._desk.committer.submit(send)
 
     def _check(self, author: Admitted, signed: SignedFollowUp) -> None:
         statement = signed.statement
         if statement.author != author.oin:
             raise NotPermitted("not-your-identity")
-        now_ms = int(self._desk.clock().timestamp() * 1000)
-        if not now_ms - MAX_AGE_MS <= statement.created_at_ms <= now_ms + MAX_AHEAD_MS:
-            raise InvalidInput("clock-skew", where="created_at")
         catalog = self._desk.bundle.catalog
         catalog.follow_ups.check(statement, catalog.functions)
 
-    def _replacement(
+    async def _replacement(
         self, author: Admitted, signed: SignedFollowUp, request: followup_pb2.SendFollowUpRequest
     ) -> Replacement | None:
         if request.HasField("replacement") != (signed.statement.act is Act.CORRECT):
@@ -85,9 +83,9 @@ class FollowUps:
         if not request.HasField("replacement"):
             return None
         envelope = envelope_from_wire(request.replacement)
-        check_offer(author, envelope, self._desk.clock())
-        verify(envelope, author.card.signing_key)
-        return Replacement(envelope=envelope)
+        check_offer(author, envelope)
+        current_key = await self._desk.directory.check_signature(author, partial(verify, envelope))
+        return Replacement(envelope=envelope, current_key=current_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +97,7 @@ class _Send:
     key: str
     signed: SignedFollowUp
     replacement: Replacement | None
+    current_key: bool  # else it was signed with a key that the author has replaced
 
     def needs(self) -> Needs:
         return Needs(
@@ -117,6 +116,7 @@ class _Send:
             return answer
         if step.tx.follow_ups([statement.follow_up_id.bytes]):
             raise Conflict("follow-up-exists")
+        self._check_current(step)
 
         anchored = sent_signal if statement.act in OF_THE_SENDER else held_signal
         signal = anchored(step.tx, statement)
@@ -132,6 +132,13 @@ class _Send:
             case Act.DESTROY:
                 raise InvalidInput("malformed-request", "only the broker asks to destroy")
         return self._remember(step, answer)
+
+    def _check_current(self, step: Step) -> None:
+        """Not before the first answer: what was taken gets that, however late it comes again."""
+        if not self.current_key:
+            raise NotAuthentic("signing-key-replaced")
+        if not step.now_ms - MAX_AGE_MS <= self.signed.statement.created_at_ms <= step.now_ms + MAX_AHEAD_MS:
+            raise InvalidInput("clock-skew", where="created_at")
 
     def _decided(self, step: Step, signal: KnownSignal) -> followup_pb2.SendFollowUpResponse:
         """A question to the sender or its answer: decided under a rule of its own, at this moment."""

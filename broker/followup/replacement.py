@@ -14,7 +14,7 @@ from typing import Any
 
 from broker.decide.engine import claims_fit
 from broker.decide.model import Party, Request
-from broker.exchange import Desk, kept_fields
+from broker.exchange import Desk, check_times, kept_fields
 from broker.followup.duties import owe_after_release, severity_of
 from broker.record import bind_signal
 from broker.retention.terms import replacement_term
@@ -39,6 +39,7 @@ class Replacement:
     """A sealed signal, checked as any other that is offered."""
 
     envelope: Envelope
+    current_key: bool
 
     @property
     def signal_id(self) -> bytes:
@@ -56,11 +57,12 @@ def check_replacement(
 ) -> None:
     """Insist that it differs from the first in its content only.
 
-    Raises InvalidInput `not-a-correction`, Conflict `signal-exists`.
+    Raises InvalidInput `not-a-correction`, Conflict `signal-exists`, and what `check_times` raises.
     """
     header = replacement.envelope.header
     if step.signal_exists(replacement.signal_id):
         raise Conflict("signal-exists")
+    check_times(header, step, current_key=replacement.current_key)
     named = (header.signal_id, header.previous) == (statement.replacement, statement.signal_id)
     same = (
         (header.sender, header.recipient, header.agreement, header.kind, header.purpose)

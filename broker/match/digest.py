@@ -58,7 +58,7 @@ class Digests:
     async def make(self, caller: Caller, request: exchange_pb2.FetchDigestRequest) -> Made:
         """Decide, log, and make a digest; a denial is an answer without one.
 
-        Raises InvalidInput `unknown-epoch`, `malformed-request`, and what admission raises.
+        Raises InvalidInput `unknown-epoch`, `malformed-request`, Conflict `epoch-closed`, and what admission raises.
         """
         asker = await self._desk.directory.admit(caller)
         domain = DepositDomain(
@@ -163,6 +163,7 @@ class _Reading:
 
     def settle(self, step: Step) -> _Read:
         admit(step, self.asker)
+        step.calendar.check_open(self.domain.epoch)
         ruling = rule_on(step, self._request(step), self.desk.bundle)
         logged = ruling.log(
             step,

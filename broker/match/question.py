@@ -113,6 +113,7 @@ class _Question:
         first = first_answer(step, self.asker.oin, self.message.idempotency_key, self._digest())
         if first is not None:
             return exchange_pb2.MatchAnswer.FromString(first.answer)
+        step.calendar.check_open(self.message.epoch)
 
         question = rule_on(step, self._question(step), self.desk.bundle)
         releases = self._releases(step) if question.permitted else []

@@ -151,6 +151,8 @@ class _Load:
         content = hashlib.sha256(lp("sluis/v1/load", *parts)).digest()
         if (first := first_answer(step, self.owner.oin, self.start.idempotency_key, content)) is not None:
             return register_pb2.LoadResponse.FromString(first.answer), False
+        if not self._takes_back():
+            step.calendar.check_open(self.header.epoch)
         ruling = self._rule(step)
         logged = self._log(step, ruling)
         in_force = ruling.permitted or self._takes_back()

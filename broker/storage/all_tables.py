@@ -4,6 +4,7 @@
 from broker.storage import (
     asked_tables,
     console_tables,
+    epoch_tables,
     exchange_tables,
     finding_tables,
     follow_up_tables,
@@ -19,6 +20,7 @@ MODULES = (
     tables,
     asked_tables,
     console_tables,
+    epoch_tables,
     exchange_tables,
     finding_tables,
     follow_up_tables,

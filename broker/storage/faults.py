@@ -41,11 +41,11 @@ def reason(error: BaseException) -> str:
 def translate(error: Exception, table: str = "") -> SluisError:
     """Give the error of ours for what SQLAlchemy raised, while writing `table` when known."""
     name = reason(error)
-    if isinstance(error, exc.IntegrityError):
+    if isinstance(error, (exc.IntegrityError, sqlite3.IntegrityError)):
         if name in _UNIQUE_VIOLATION and table in _REPEATED:
             return Conflict(_REPEATED[table])
         return Defect("defect", f"the database refuses a row of `{table or 'unknown'}` ({name})")
-    if isinstance(error, (exc.DataError, *_UNBINDABLE)):
+    if isinstance(error, (exc.DataError, sqlite3.DataError, *_UNBINDABLE)):
         return InvalidInput("malformed-request", "a value cannot be stored or looked up")
     if isinstance(error, exc.ProgrammingError) and not error.connection_invalidated:
         return Defect("defect", f"the database refuses a statement ({name})")

@@ -152,6 +152,10 @@ class FollowUpStore(Protocol):
         """
         ...
 
+    def owed_about(self, signal_id: bytes, party: str) -> Sequence[Duty]:
+        """Open duties about a signal, or of holders further on whom a follow-up about it asked; as `duties`."""
+        ...
+
     def count_overdue(self, party: str, now_ms: int) -> Mapping[str, int]:
         """How many duties of or towards a party (all when it is empty) are past their date, by act."""
         ...

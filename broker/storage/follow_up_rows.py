@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from broker.storage.engines import Engines, session
 from broker.storage.follow_up_port import Duty, FollowUpRow, FollowUpView
@@ -90,6 +90,23 @@ class FollowUpRows:
             rows = [dict(row._mapping) for row in connection.execute(query)]
         return [(row.pop("duty_id"), Duty(**row)) for row in rows]
 
+    def owed_about(self, signal_id: bytes, party: str) -> Sequence[Duty]:
+        """Open duties about a signal, or of holders further on whom a follow-up about it asked."""
+        with session(self._engines.reader) as connection:
+            query = select(_FOLLOW_UP.follow_up_id).where(_FOLLOW_UP.signal_id == signal_id)
+            asked = connection.execute(query).scalars().all()
+            copies = [signal_id, *(_further(connection, signal_id) if asked else ())]
+            duties = select(*_DUTY).where(
+                _DUTY.signal_id.in_(copies),
+                _DUTY.done_index.is_(None),
+                or_(_DUTY.signal_id == signal_id, _DUTY.follow_up_id.in_(asked)),
+            )
+            if party:
+                duties = duties.where(or_(_DUTY.debtor == party, _DUTY.creditor == party))
+            rows = connection.execute(duties.order_by(_DUTY.due_at_ms, _DUTY.duty_id))
+            found = [dict(row._mapping) for row in rows]
+        return [Duty(**{name: row[name] for name in Duty.__dataclass_fields__}) for row in found]
+
     def count_overdue(self, party: str, now_ms: int) -> Mapping[str, int]:
         """How many duties of or towards a party are past their date, by act."""
         query = select(_DUTY.act, func.count().label("n")).where(
@@ -132,3 +149,20 @@ class FollowUpRows:
         with session(self._engines.reader) as connection:
             rows = connection.execute(query.order_by(_FOLLOW_UP.log_index))
             return [FollowUpRow(**row._asdict()) for row in rows]
+
+
+def _further(connection: Connection, signal_id: bytes) -> list[bytes]:
+    """The signals that were passed on from this one, and from those."""
+    found: list[bytes] = []
+    last = [signal_id]
+    for _ in range(MAX_CHAIN):
+        last = [
+            bytes(one)
+            for one in connection.execute(
+                select(_SIGNAL.signal_id).where(_SIGNAL.previous.in_(last))
+            ).scalars()
+        ]
+        if not last:
+            break
+        found += last
+    return found

@@ -17,6 +17,7 @@ from typing import Protocol
 from broker.storage.asked_port import AskedStore
 from broker.storage.console_port import ConsoleRead, ConsoleStore
 from broker.storage.deposit_port import DepositStore
+from broker.storage.epoch_port import EpochStore, EpochWrites
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
 from broker.storage.follow_up_port import FollowUpStore, FollowUpTransaction
 from broker.storage.log_port import Decided, Head, KeptCheckpoint
@@ -169,6 +170,8 @@ class Transaction(FollowUpTransaction, Protocol):
 
     @property
     def head(self) -> Head: ...
+    @property
+    def epochs(self) -> EpochWrites: ...
     def parties(self, oins: Collection[str]) -> Mapping[str, PartyRow]: ...
     def stops(self) -> frozenset[Stop]: ...
     def first_answers(self, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], FirstAnswer]: ...
@@ -336,6 +339,10 @@ class Store(Protocol):
     def console(self) -> ConsoleStore:
         """Sessions, tokens and readings of the console."""
         ...
+
+    @property
+    def epochs(self) -> EpochStore:
+        """Epochs, destroyed keys, and the cards that were admitted."""
 
     @property
     def proposals(self) -> ProposalStore:

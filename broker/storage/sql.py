@@ -19,6 +19,8 @@ from broker.storage.console_rows import ConsoleRows
 from broker.storage.deposit_port import DepositStore
 from broker.storage.deposit_rows import DepositRows
 from broker.storage.engines import Engines, lend, session
+from broker.storage.epoch_port import EpochStore
+from broker.storage.epoch_rows import EpochRows
 from broker.storage.exchange_index import SqlExchangeIndex
 from broker.storage.finding_port import FindingStore
 from broker.storage.finding_rows import FindingRows
@@ -66,6 +68,7 @@ class SqlStore:
         self.asked: AskedStore = AskedRows(engines)
         self.deposits: DepositStore = DepositRows(engines, self._queries)
         self.console: ConsoleStore = ConsoleRows(engines)
+        self.epochs: EpochStore = EpochRows(engines)
         self.proposals: ProposalStore = ProposalRows(engines)
         self.subjects: SubjectStore = SubjectRows(engines)
         self.findings: FindingStore = FindingRows(engines)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import DBAPIError
 
 from broker.storage.console_port import ConsoleRead
+from broker.storage.epoch_rows import EpochsInTransaction
 from broker.storage.faults import storage_errors, translate
 from broker.storage.finding_port import DrawRow, FindingRow
 from broker.storage.finding_rows import known_subjects, read_draws, read_finding
@@ -39,6 +40,7 @@ from broker.storage.queries import (
     TABLES,
     LogQueries,
     Queries,
+    Rows,
     storable,
 )
 from broker.storage.register_port import Period, Snapshot
@@ -88,7 +90,7 @@ class SqlTransaction(FollowUpSteps):
         self._head = read_head(connection, queries.log, lock=True)
         self._time_ms = self._head.last_time_ms
         self._open = True
-        self._active: dict[tuple[str, ...], Sequence[Row[Any]]] = {}  # nobody else may change them meanwhile
+        self._active: dict[tuple[str, ...], Sequence[Any]] = {}  # nobody else may change them meanwhile
         self._entries: list[bytes] = []
         self._signals: list[tuple[Any, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
@@ -98,6 +100,7 @@ class SqlTransaction(FollowUpSteps):
         self._duties: list[tuple[object, ...]] = []
         self._steps: list[Step] = []
         self.retention: RetentionTransaction = RetentionWrites(connection, queries, self._steps)
+        self.epochs = EpochsInTransaction(connection, writes, self._steps.append)
 
     @property
     def head(self) -> Head:
@@ -113,7 +116,8 @@ class SqlTransaction(FollowUpSteps):
 
     def stops(self) -> frozenset[Stop]:
         """Give the stops in force."""
-        return frozenset(Stop(scope=row.scope, target=row.target) for row in self._all("stops"))
+        rows = self._of_every_push(self._queries.directory.stops)
+        return frozenset(Stop(scope=row.scope, target=row.target) for row in rows)
 
     def first_answers(self, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], FirstAnswer]:
         """Give the answers given before, by (oin, key)."""
@@ -205,8 +209,8 @@ class SqlTransaction(FollowUpSteps):
 
     def active_policy(self) -> str:
         """Give the digest of the bundle that decides; empty before the first activation."""
-        with storage_errors():
-            return self._connection.execute(self._queries.policy.active).scalar() or ""
+        rows = self._of_every_push(self._queries.policy.active)
+        return str(rows[0].digest) if rows else ""
 
     def officers(self, names: Collection[str]) -> Mapping[str, Officer]:
         """Give the officers among `names`."""
@@ -236,15 +240,15 @@ class SqlTransaction(FollowUpSteps):
         """Give those of which the organisation has a finding."""
         return known_subjects(self._connection, self._queries, organisation, subjects)
 
-    def _snapshots(self, agreement: str, register: str, recipient: str, epoch: str) -> Sequence[Row[Any]]:
+    def _snapshots(self, agreement: str, register: str, recipient: str, epoch: str) -> Sequence[Any]:
         domain = (agreement, register, recipient, epoch)
         if domain not in self._active:
             values = dict(zip(("a_agreement", "a_register", "a_recipient", "a_epoch"), domain, strict=True))
-            with storage_errors():
-                self._active[domain] = self._connection.execute(
-                    self._queries.exchange.snapshots, values
-                ).all()
+            self._active[domain] = self._of_every_push(self._queries.exchange.snapshots, **values)
         return self._active[domain]
+
+    def _of_every_push(self, query: Rows, **values: str) -> Sequence[Any]:
+        return self._queries.of_every_push(self._connection, query, **values)
 
     def _all(self, name: str, **values: str) -> Sequence[Row[Any]]:
         with storage_errors():

@@ -16,6 +16,7 @@ from broker.app import Broker, make_broker
 from broker.audit.checkpointer import Checkpointer
 from broker.audit.projection import Projection
 from broker.audit.witness_client import WitnessClient
+from broker.cards import CardOffice
 from broker.console.app import make_app
 from broker.console.authzen import DecisionPoint
 from broker.console.door import FROM_PROVIDER, make_console
@@ -24,6 +25,7 @@ from broker.console.pages import LogKeys
 from broker.console.serve import Console
 from broker.console.site import ConsoleParts
 from broker.console.tiles import LogFiles
+from broker.epochs import EpochKeeper, EpochOffice
 from broker.keys import BrokerKeys
 from broker.policy.active import install
 from broker.retention.asking import Asker
@@ -38,7 +40,7 @@ from broker.wire.followup_service import FollowUpService
 from broker.wire.policy_service import PolicyService
 from broker.wire.register_service import RegisterService
 from sluis import __version__
-from sluis.checkpoint import WITNESS_TYPES, parse_vkeys
+from sluis.checkpoint import LOG_TYPES, WITNESS_TYPES, parse_vkeys
 from sluis.errors import InvalidInput, SluisError
 from sluis.events import configure_logs
 from sluis.policy.bundle import default_directory, read_files
@@ -81,6 +83,9 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
     ]
     store = open_store(settings.database)
     bundle = install(store, files, utc_now())
+    CardOffice(store, utc_now).adopt()
+    for epoch in EpochOffice(store, utc_now).adopt():
+        log.info("epoch.adopted", epoch=epoch)
     broker = make_broker(store, bundle, keys.receipt, settings.origin, utc_now, stop.is_set)
     checkpointer = Checkpointer(store, keys.log, witnesses, utc_now, settings.checkpoint_seconds)
     server = make_server(WireTap(settings.wire_tap) if settings.wire_tap else None)
@@ -100,6 +105,7 @@ async def _serve(settings: BrokerSettings, stop: asyncio.Event) -> None:
         asyncio.create_task(checkpointer.run()),
         asyncio.create_task(Projection(store).run()),
         asyncio.create_task(_keeper(settings, broker).run()),
+        asyncio.create_task(EpochKeeper(store, utc_now).run()),
         asyncio.create_task(_watch(health, broker, checkpointer)),
     ]
     log.info(
@@ -176,7 +182,10 @@ def _console(settings: BrokerSettings, broker: Broker, log_keys: LogKeys) -> lis
 
 def _log_keys(settings: BrokerSettings, keys: BrokerKeys) -> LogKeys:
     return LogKeys(
-        log=[signer.vkey for signer in keys.log],
+        log=[
+            *(signer.vkey for signer in keys.log),
+            *parse_vkeys(settings.earlier_log_vkeys, LOG_TYPES),
+        ],
         witnesses=settings.witness_vkeys(),
     )
 

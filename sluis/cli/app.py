@@ -14,11 +14,15 @@ from sluis.cli import (
     audit_subject,
     console,
     demo,
+    evaluator_epochs,
     exchange,
     followups,
     hold,
     keys,
+    keys_renewal,
     operator,
+    operator_cards,
+    operator_epochs,
     operator_retention,
     policy,
     policy_change,
@@ -40,6 +44,10 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(operator.app, name="broker")
 operator.app.registered_commands += operator_retention.app.registered_commands
 app.add_typer(hold.app, name="hold")
+operator.app.registered_commands += operator_cards.app.registered_commands
+operator.app.add_typer(operator_epochs.app, name="epoch")
+keys.app.registered_commands += keys_renewal.app.registered_commands
+services.evaluator.registered_commands += evaluator_epochs.app.registered_commands
 app.add_typer(console.app, name="console")
 app.add_typer(services.evaluator, name="evaluator")
 app.add_typer(services.witness, name="witness")

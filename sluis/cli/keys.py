@@ -11,6 +11,7 @@ from sluis.cards import PartyCard
 from sluis.certificates import certificate_oin
 from sluis.cli.extras import needs_extra
 from sluis.cli.output import print_json, say
+from sluis.errors import InvalidInput
 from sluis.identifiers import Oin
 from sluis.keys import KeyFolder, read_secret, write_secret
 from sluis.signing import SEED_SIZE, SigningKey
@@ -40,7 +41,12 @@ def card(
 ) -> None:
     """Make your card: your public keys, signed under your TLS certificate, for the broker's operator."""
     keys = KeyFolder(path=folder)
-    chain = keys.tls_chain()
+    write_card(keys, keys, keys, name, out)
+
+
+def write_card(keys: KeyFolder, certified: KeyFolder, trusted: KeyFolder, name: str, out: Path) -> None:
+    """Write a card of the keys in one folder, signed under the certificate in another, and check it."""
+    chain = certified.tls_chain()
     made = PartyCard.create(
         oin=certificate_oin(chain[0]),
         name=name,
@@ -48,9 +54,9 @@ def card(
         sealing_key=keys.sealing().public,
         created_at=datetime.now(UTC),
         certificate_chain=chain,
-        private_key=keys.tls_private_key(),
+        private_key=certified.tls_private_key(),
     )
-    made.verify(keys.roots(), datetime.now(UTC))
+    made.verify(trusted.roots(), datetime.now(UTC))
     out.write_bytes(made.encode())
     say(f"wrote {out}")
 
@@ -74,11 +80,26 @@ def broker(
     folder: Folder,
     origin: Annotated[str, typer.Option("--origin", help="The log's name, such as sluis.example/log/2026.")],
     show_only: Annotated[bool, typer.Option("--show", help="Print those that exist; make none.")] = False,
+    make_next: Annotated[
+        bool, typer.Option("--next", help="Make those that come; after a restart both sign checkpoints.")
+    ] = False,
+    switch: Annotated[
+        bool, typer.Option("--switch", help="Put those in use, once everybody knows them; then restart.")
+    ] = False,
 ) -> None:
     """Make the broker's receipt key and log key, and print what participants need to know of them."""
     with needs_extra("broker"):
         from broker.keys import BrokerKeys
-    keys = BrokerKeys.load(folder, origin) if show_only else BrokerKeys.create(folder, origin)
+    if show_only + make_next + switch > 1:
+        raise InvalidInput("malformed-request", "one of --show, --next and --switch")
+    act = BrokerKeys.create
+    if show_only:
+        act = BrokerKeys.load
+    elif make_next:
+        act = BrokerKeys.create_next
+    elif switch:
+        act = BrokerKeys.switch
+    keys = act(folder, origin)
     print_json(
         {
             "receipt_key": keys.receipt.public.raw.hex(),
@@ -118,23 +139,11 @@ def add_epoch(
     seeds: Annotated[Path, typer.Argument(help="The seed file.")],
     epoch: Annotated[str, typer.Argument(help="The new epoch, such as 2027.")],
 ) -> None:
-    """Draw the seed of a new epoch; restart the evaluator to publish its keys."""
+    """Draw the seed of a new epoch; a running evaluator publishes its keys within a second."""
     from evaluator.shares import EvaluatorShares
 
     EvaluatorShares.load(seeds).add_epoch(seeds, epoch)
     say(f"added epoch {epoch}")
-
-
-@app.command("forget-epoch")
-def forget_epoch(
-    seeds: Annotated[Path, typer.Argument(help="The seed file.")],
-    epoch: Annotated[str, typer.Argument(help="The epoch to destroy.")],
-) -> None:
-    """Destroy the seed of an epoch: its pseudonyms can never be made again."""
-    from evaluator.shares import EvaluatorShares
-
-    EvaluatorShares.load(seeds).forget_epoch(seeds, epoch)
-    say(f"destroyed epoch {epoch}")
 
 
 @app.command()

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from sluis.client.follow_up_book import FollowUpBook
+from sluis.client.keyring import KeyRing
 from sluis.client.outbox import Outbox
 from sluis.client.sender import check_fields, with_severity
 from sluis.client.trust import Trust
 from sluis.envelope import Envelope, Field, seal
 from sluis.errors import NotFound
 from sluis.header import Header, new_uuid7
-from sluis.keys import ParticipantKeys
 from sluis.policy.bundle import Bundle
 from sluis.policy.catalog import ClaimSpec
 from sluis.v1 import exchange_pb2, followup_pb2
@@ -30,7 +30,7 @@ class Corrector:
     def __init__(
         self,
         *,
-        keys: ParticipantKeys,
+        keys: KeyRing,
         trust: Trust,
         outbox: Outbox,
         book: FollowUpBook,
@@ -71,7 +71,8 @@ class Corrector:
             for name, value in fields.items()
         ]
         card = await self._trust.card(first.recipient, even_stopped=True)
-        return seal(header, sealed, card.sealing_key, self._keys.signing)
+        signing = await self._keys.signing_key(self._trust, first.sender)
+        return seal(header, sealed, card.sealing_key, signing)
 
     def _header(self, signal_id: UUID) -> Header:
         request = self._outbox.sent(f"push-{signal_id}")

@@ -151,7 +151,7 @@ class Digests:
     def _check(self, domain: DigestDomain, data: bytes, signature: bytes) -> DigestHeader:
         """The header, of this log and domain, signed by the broker. Raises NotAuthentic `digest-wrong`."""
         try:
-            self._trust.receipt_key.verify(data, signature)
+            self._trust.receipt_keys.verify(data, signature)
         except NotAuthentic:
             raise NotAuthentic("digest-wrong", "the signature of the digest does not hold") from None
         header = _read(data)

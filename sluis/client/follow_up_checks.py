@@ -9,6 +9,7 @@ pushes show, and the header of our own copy.
 
 import hashlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -16,14 +17,13 @@ from uuid import UUID
 from sluis.canonical import parse_canonical
 from sluis.client.follow_up_book import Heard
 from sluis.client.inbox import Inbox, Origin
+from sluis.client.receiver import PUSHES
 from sluis.client.trust import Trust
 from sluis.errors import NotAuthentic
 from sluis.followup import BINDING, Act, FollowUp, SignedFollowUp
 from sluis.policy.bundle import Bundle
 from sluis.v1 import followup_pb2
 from sluis.wire import follow_up_from_wire
-
-_PUSHES = ("signal.push", "signal.correct")
 
 
 class FollowUpChecks:
@@ -40,7 +40,7 @@ class FollowUpChecks:
         signed = follow_up_from_wire(delivery.follow_up)
         statement = signed.statement
         self._bundle.catalog.follow_ups.check(statement, self._bundle.catalog.functions)
-        await self._check_signature(signed)
+        await self._check_signature(signed, delivery.log_index)
         if entry.get("follow_up") != str(statement.follow_up_id):
             raise NotAuthentic("log-inconsistent", "the entry is of another follow-up")
         digest = entry.get("statement", hashlib.sha256(statement.encode()).hexdigest())
@@ -55,12 +55,15 @@ class FollowUpChecks:
         heard = Heard(log_index=delivery.log_index, signal_id=delivery.signal_id, signed=signed)
         return heard, origin
 
-    async def _check_signature(self, signed: SignedFollowUp) -> None:
+    async def _check_signature(self, signed: SignedFollowUp, log_index: int) -> None:
         author = signed.statement.author
         if author is None:
-            signed.verify(self._trust.receipt_key)
+            signed.verify(self._trust.receipt_keys)
         else:
-            signed.verify((await self._trust.card(author, even_stopped=True)).signing_key)
+            # The card that counted when the broker took it: its author may have new keys since, or be stopped.
+            made_at = datetime.fromtimestamp(signed.statement.created_at_ms / 1000, UTC)
+            card = await self._trust.card_at(author, log_index, made_at, even_stopped=True)
+            signed.verify(card.signing_key)
 
     def _origin(self, delivery: followup_pb2.FollowUpDelivery, statement: FollowUp) -> Origin:
         """What our copy must come from for its author to take it back."""
@@ -75,7 +78,7 @@ class FollowUpChecks:
         last = entries[-1]
         if (last.get("exchange"), last.get("sender")) != (str(statement.signal_id), statement.author):
             raise NotAuthentic("log-inconsistent", "the author did not send what our copy comes from")
-        if any(entry.get("operation") not in _PUSHES for entry in entries):
+        if any(entry.get("operation") not in PUSHES for entry in entries):
             raise NotAuthentic("log-inconsistent", "an entry is not of a push")
         return Origin("", UUID(str(entries[0].get("exchange"))).bytes)
 

@@ -10,7 +10,7 @@ the broker delivers what was not acknowledged.
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -22,15 +22,15 @@ from sluis.client.correction import Corrector
 from sluis.client.follow_up_book import FollowUpBook, Heard
 from sluis.client.follow_up_checks import FollowUpChecks
 from sluis.client.inbox import Inbox, Origin
+from sluis.client.keyring import KeyRing
 from sluis.client.receiver import PAUSE_SECONDS, RefusedDelivery
 from sluis.client.trust import Trust
 from sluis.encoding import lp
 from sluis.envelope import Envelope
-from sluis.errors import Conflict, NotFound, SluisError, Unavailable
+from sluis.errors import Conflict, NotAuthentic, NotFound, SluisError, Unavailable
 from sluis.followup import BINDING, Act, FollowUp, SignedFollowUp
 from sluis.header import new_uuid7
 from sluis.identifiers import Oin
-from sluis.keys import ParticipantKeys
 from sluis.policy.bundle import Bundle
 from sluis.rpc.status import from_rpc_error
 from sluis.v1 import followup_pb2
@@ -69,7 +69,7 @@ class FollowUps:
         self,
         *,
         oin: Oin,
-        keys: ParticipantKeys,
+        keys: KeyRing,
         connections: Connections,
         trust: Trust,
         inbox: Inbox,
@@ -105,9 +105,11 @@ class FollowUps:
         """
         reference = refers_to.bytes if refers_to else b""
         identity = self._identity(act, signal_id.bytes, reference, *_sorted(codes))
-        if self.book.said(identity) is None:
-            self._keep(identity, self._statement(act, signal_id, codes, refers_to=refers_to), None)
-        return await self._send(identity)
+
+        async def sign() -> None:
+            await self._keep(identity, self._statement(act, signal_id, codes, refers_to=refers_to), None)
+
+        return await self._said(identity, sign)
 
     async def correct(
         self, signal_id: UUID, fields: Mapping[str, str], codes: Mapping[str, str]
@@ -117,15 +119,33 @@ class FollowUps:
         Raises NotFound for a signal that this kit did not send, InvalidInput, and what the broker answers.
         """
         identity = self._identity(Act.CORRECT, signal_id.bytes, *_sorted(codes), *_sorted(fields))
-        if self.book.said(identity) is None:
+
+        async def sign() -> None:
             sealed = await self._corrector.seal(signal_id, fields)
             statement = self._statement(Act.CORRECT, signal_id, codes, replacement=sealed.header.signal_id)
-            self._keep(identity, statement, sealed)
+            await self._keep(identity, statement, sealed)
+
+        return await self._said(identity, sign)
+
+    async def _said(
+        self, identity: bytes, sign: Callable[[], Awaitable[None]]
+    ) -> followup_pb2.SendFollowUpResponse:
+        """Send what was signed, signed now unless it was before; and once anew when the key was replaced since."""
+        if self.book.said(identity) is None:
+            await sign()
+        try:
+            return await self._send(identity)
+        except NotAuthentic as error:
+            if error.code != "signing-key-replaced":  # only what the broker did not take before
+                raise
+        self._trust.forget_card(self._oin)
+        self._keys.reload()
+        await sign()
         return await self._send(identity)
 
     def _identity(self, *parts: bytes | str) -> bytes:
         """What we say, hidden behind an HMAC: it may be made of values."""
-        return hmac.digest(self._keys.cache, lp("sluis/v1/said", *parts), "sha256")
+        return hmac.digest(self._keys.keys.cache, lp("sluis/v1/said", *parts), "sha256")
 
     def _statement(
         self,
@@ -150,10 +170,11 @@ class FollowUps:
         self._bundle.catalog.follow_ups.check(statement, self._bundle.catalog.functions)
         return statement
 
-    def _keep(self, identity: bytes, statement: FollowUp, sealed: Envelope | None) -> None:
+    async def _keep(self, identity: bytes, statement: FollowUp, sealed: Envelope | None) -> None:
+        signing = await self._keys.signing_key(self._trust, self._oin)
         request = followup_pb2.SendFollowUpRequest(
             idempotency_key=f"{statement.act}-{statement.follow_up_id}",
-            follow_up=follow_up_to_wire(SignedFollowUp.sign(self._keys.signing, statement)),
+            follow_up=follow_up_to_wire(SignedFollowUp.sign(signing, statement)),
             replacement=envelope_to_wire(sealed) if sealed else None,
         )
         self.book.say(identity, statement, request.SerializeToString())

@@ -3,17 +3,19 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sluis.client.auditor import Auditor
 from sluis.client.connection import Connections
 from sluis.client.correction import Corrector
+from sluis.client.epochs import EpochBook
 from sluis.client.follow_up_book import FollowUpBook
 from sluis.client.followups import FollowUps
 from sluis.client.foresight import Foreseen, foresee
 from sluis.client.inbox import Inbox
+from sluis.client.keyring import KeyRing
 from sluis.client.matcher import Matcher, MatchMemory
 from sluis.client.outbox import Outbox
 from sluis.client.pseudonymiser import Pseudonymiser
@@ -27,9 +29,11 @@ from sluis.client.state import KitState
 from sluis.client.trust import Trust
 from sluis.errors import NotAuthentic
 from sluis.identifiers import Oin
+from sluis.key_renewal import OldKey, old_keys
 from sluis.keys import TLS_CERTIFICATE, KeyFolder, ParticipantKeys
 from sluis.policy.bundle import Bundle, default_directory, load_bundle
 from sluis.pseudonym_cache import PseudonymCache
+from sluis.v1 import directory_pb2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +43,10 @@ class Kit:
     oin: Oin
     agreement: str
     bundle: Bundle
-    keys: ParticipantKeys
+    ring: KeyRing
     connections: Connections
     trust: Trust
+    epochs: EpochBook
     pseudonymiser: Pseudonymiser
     sender: Sender
     receiver: Receiver
@@ -56,23 +61,24 @@ class Kit:
     async def open(cls, settings: KitSettings) -> AsyncIterator["Kit"]:
         """Read keys and state, open connections. Raises SluisError when something is missing or weak."""
         folder = KeyFolder(path=settings.keys)
-        keys = _own_keys(folder)
+        ring = _own_keys(folder)
         bundle = load_bundle(settings.policies or default_directory())
         with ExitStack() as stack:
-            files = _Files.open(stack, _state_folder(settings), keys)
+            files = _Files.open(stack, _state_folder(settings), ring.keys)
             connections = Connections(settings)
             try:
                 trust = Trust(settings, connections, files.state, folder.roots(), _now, files.book)
                 memory = MatchMemory.open(stack, files.folder, connections, trust)
-                parts = _Parts(settings, keys, bundle, files, connections, trust)
+                parts = _Parts(settings, ring, bundle, files, connections, trust)
                 receiver = parts.receiver()
                 yield cls(
                     oin=parts.oin,
                     agreement=settings.agreement,
                     bundle=bundle,
-                    keys=keys,
+                    ring=ring,
                     connections=connections,
                     trust=trust,
+                    epochs=parts.epochs,
                     pseudonymiser=parts.pseudonymiser,
                     sender=parts.sender(),
                     receiver=receiver,
@@ -84,6 +90,36 @@ class Kit:
                 )
             finally:
                 await connections.close()
+
+    async def prune_keys(self, folder: KeyFolder) -> tuple[list[OldKey], int]:
+        """Destroy the replaced sealing keys of which nothing waits or can come; returns them, and how many stay."""
+        destroyed, kept = [], 0
+        for old in old_keys(folder):
+            if await self._needed(old):
+                kept += 1
+            else:
+                old.destroy()
+                destroyed.append(old)
+        return destroyed, kept
+
+    async def _needed(self, old: OldKey) -> bool:
+        if old.can_come(self.epochs.now_ms()):
+            return True
+        before = old.before
+        if before is None:
+            # All that was sealed for it was pushed by now, so it stands before the end of the log.
+            before = (await self.trust.checkpoint()).size
+            replace(old, before=before).note()
+        request = directory_pb2.CheckOldKeysRequest(before_log_index=before)
+        answer = await self.connections.patiently(
+            lambda: self.connections.directory.CheckOldKeys(request, timeout=60)
+        )
+        return answer.needed
+
+    @property
+    def keys(self) -> ParticipantKeys:
+        """The participant's present keys."""
+        return self.ring.keys
 
     async def foresee(self, drafts: Sequence[Draft]) -> tuple[Foreseen, ...]:
         """Ask the broker what it would decide on these drafts, before anything is sealed or sent."""
@@ -121,16 +157,17 @@ class _Parts:
     def __init__(
         self,
         settings: KitSettings,
-        keys: ParticipantKeys,
+        ring: KeyRing,
         bundle: Bundle,
         files: _Files,
         connections: Connections,
         trust: Trust,
     ) -> None:
         self.oin = Oin.parse(settings.oin)
-        self.pseudonymiser = Pseudonymiser(connections, trust, files.state, files.cache, _today)
+        self.epochs = EpochBook(connections, trust, files.state, files.cache, _now)
+        self.pseudonymiser = Pseudonymiser(connections, trust, files.state, files.cache, self.epochs)
         self._agreement = settings.agreement
-        self._keys = keys
+        self._ring = ring
         self._bundle = bundle
         self._files = files
         self._connections = connections
@@ -140,7 +177,7 @@ class _Parts:
         return Sender(
             oin=self.oin,
             agreement=self._agreement,
-            keys=self._keys,
+            keys=self._ring,
             connections=self._connections,
             trust=self._trust,
             pseudonymiser=self.pseudonymiser,
@@ -151,7 +188,7 @@ class _Parts:
     def receiver(self) -> Receiver:
         return Receiver(
             oin=self.oin,
-            keys=self._keys,
+            keys=self._ring,
             connections=self._connections,
             trust=self._trust,
             inbox=self._files.inbox,
@@ -160,7 +197,7 @@ class _Parts:
 
     def follow_ups(self) -> FollowUps:
         corrector = Corrector(
-            keys=self._keys,
+            keys=self._ring,
             trust=self._trust,
             outbox=self._files.outbox,
             book=self._files.follow_ups,
@@ -169,7 +206,7 @@ class _Parts:
         )
         return FollowUps(
             oin=self.oin,
-            keys=self._keys,
+            keys=self._ring,
             connections=self._connections,
             trust=self._trust,
             inbox=self._files.inbox,
@@ -194,7 +231,7 @@ class _Parts:
         return Registrar(
             oin=self.oin,
             agreement=self._agreement,
-            keys=self._keys,
+            keys=self._ring,
             connections=self._connections,
             trust=self._trust,
             pseudonymiser=self.pseudonymiser,
@@ -209,10 +246,10 @@ def _now_ms() -> int:
     return int(_now().timestamp() * 1000)
 
 
-def _own_keys(folder: KeyFolder) -> ParticipantKeys:
-    keys = folder.load()
+def _own_keys(folder: KeyFolder) -> KeyRing:
+    ring = KeyRing.load(folder)
     _check_own_certificate(folder, _now())
-    return keys
+    return ring
 
 
 def _state_folder(settings: KitSettings) -> Path:
@@ -227,7 +264,3 @@ def _check_own_certificate(folder: KeyFolder, now: datetime) -> None:
         period = f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}"
         message = f"your own certificate is valid from {period}: ask your authority for a new one"
         raise NotAuthentic("certificate-expired", message, where=str(folder.path / TLS_CERTIFICATE))
-
-
-def _today() -> date:
-    return _now().date()

@@ -133,17 +133,19 @@ class Matcher:
         report = MatchReport(asked=len(distinct), claimed=0 if private else None)
         if not distinct:
             return report
+        epochs = await self._pseudonymiser.epochs(self._agreement, self._oin)
+        if len(epochs) > 1:
+            await self._prepare(distinct, epochs)
         run = self._runs.begin(self._id_of(question), anew=anew)
         report.resumed = run.resumed
-        for epoch in await self._pseudonymiser.epochs(self._agreement, self._oin):
+        for epoch in epochs:
             base = await self._base(distinct, epoch, progress)
             try:
                 frames = await self._frames(base, question, run, report, progress)
                 await self._ask(base, frames, question, run, keep, report, progress)
             except NotPermitted:
-                self._runs.finish(
-                    run
-                )  # under its key it would be denied again, whatever the rules say by then
+                # Under its key it would be denied again, whatever the rules say by then.
+                self._runs.finish(run)
                 raise
         self._runs.finish(run)
         return report
@@ -152,6 +154,13 @@ class Matcher:
         mode = "digest" if question.private else "plain"
         parts = (self._agreement, self._oin, question.kind, question.purpose, mode)
         return hashlib.sha256(lp("sluis/v1/match-run", *parts)).digest()
+
+    async def _prepare(self, subjects: list[Identifier], epochs: list[str]) -> None:
+        try:
+            await self._pseudonymiser.prepare(subjects, self._agreement, self._oin, epochs)
+        except NotPermitted as error:
+            if error.code != "budget-spent":  # then epochs of which all is known are asked all the same
+                raise
 
     async def _base(self, subjects: list[Identifier], epoch: str, progress: Progress) -> ClientBase:
         pseudonyms = bytearray()

@@ -110,7 +110,7 @@ class ReceiptKeeper:
         sound, damaged = [], []
         for receipt in receipts:
             try:
-                receipt.verify(self._trust.receipt_key, log_origin=self._trust.origin)
+                receipt.verify(self._trust.receipt_keys, log_origin=self._trust.origin)
             except NotAuthentic:
                 damaged.append(receipt)
                 report.alarms.append(_alarm(kind, receipt))
@@ -170,7 +170,8 @@ class ReceiptKeeper:
     def _accuse(
         self, receipt: Receipt, note: str, proof: Sequence[Hash] | None, report: ReceiptReport
     ) -> None:
-        path = self.book.accusations.broken_promise(receipt, self._trust.receipt_key, note, proof)
+        key = receipt.signed_by(self._trust.receipt_keys)
+        path = self.book.accusations.broken_promise(receipt, key, note, proof)
         self.book.mark([receipt], _STATES["promise-broken"])
         report.alarms.append(_alarm("promise-broken", receipt, path))
 

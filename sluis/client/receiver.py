@@ -9,24 +9,27 @@ exactly the fields are missing which the broker states; that it was not taken in
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import grpc
 
+from sluis.canonical import parse_canonical
 from sluis.client.connection import Connections, Patience
 from sluis.client.inbox import Inbox, Origin
+from sluis.client.keyring import KeyRing
 from sluis.client.sender import SEVERITY, check_fields
 from sluis.client.trust import Trust
-from sluis.envelope import Field, open_envelope
+from sluis.envelope import Field
 from sluis.errors import InvalidInput, NotAuthentic, SluisError
 from sluis.header import Header
 from sluis.identifiers import Oin
-from sluis.keys import ParticipantKeys
 from sluis.policy.bundle import Bundle
 from sluis.rpc.status import from_rpc_error
 from sluis.v1 import exchange_pb2
 from sluis.wire import envelope_from_wire, redaction_from_wire
 
 PAUSE_SECONDS = 0.2
+PUSHES = ("signal.push", "signal.correct")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,7 @@ class Receiver:
         self,
         *,
         oin: Oin,
-        keys: ParticipantKeys,
+        keys: KeyRing,
         connections: Connections,
         trust: Trust,
         inbox: Inbox,
@@ -171,10 +174,12 @@ class Receiver:
         header = envelope.header
         if header.recipient != self._oin:
             raise NotAuthentic("not-your-identity", "the signal is sealed for another party")
-        sender = await self._trust.card(header.sender)
-        opened = await asyncio.to_thread(open_envelope, envelope, self._keys.sealing, sender.signing_key)
+        # The card that counted when the broker took the signal: its sender may have new keys since.
+        made_at = datetime.fromtimestamp(header.created_at_ms / 1000, UTC)
+        sender = await self._trust.card_at(header.sender, pushed_index(delivery), made_at)
+        opened = await asyncio.to_thread(self._keys.open, envelope, sender.signing_key)
         if opened.withheld:
-            redaction_from_wire(delivery.redaction).verify(self._trust.receipt_key, envelope)
+            redaction_from_wire(delivery.redaction).verify(self._trust.receipt_keys, envelope)
         root = envelope.root()
         before = self._inbox.root_of(header.signal_id.bytes)
         if before is not None and before != root:
@@ -218,3 +223,15 @@ class Receiver:
         call = self._connections.exchange.Receive(exchange_pb2.ReceiveRequest(follow=follow))
         async for frame in call:
             yield frame
+
+
+def pushed_index(delivery: exchange_pb2.Delivery) -> int:
+    """The index of the entry under which the broker took a signal; a release names it as `previous`.
+
+    Raises NotAuthentic `log-inconsistent`.
+    """
+    entry = parse_canonical(delivery.entry)
+    index = delivery.log_index if entry.get("operation") in PUSHES else entry.get("previous")
+    if not isinstance(index, int) or not 0 <= index <= delivery.log_index:
+        raise NotAuthentic("log-inconsistent", "the entry of a delivery does not say when it was pushed")
+    return index

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from sluis.client.connection import Connections
+from sluis.client.keyring import KeyRing
 from sluis.client.pseudonymiser import Pseudonymiser
 from sluis.client.trust import Trust
 from sluis.identifiers import Identifier, Oin
-from sluis.keys import ParticipantKeys
 from sluis.register_snapshot import (
     SnapshotEntry,
     SnapshotHeader,
@@ -67,7 +67,7 @@ class Registrar:
         *,
         oin: Oin,
         agreement: str,
-        keys: ParticipantKeys,
+        keys: KeyRing,
         connections: Connections,
         trust: Trust,
         pseudonymiser: Pseudonymiser,
@@ -89,14 +89,16 @@ class Registrar:
         purpose: str,
         progress: Callable[[int], None] = lambda done: None,
     ) -> list[LoadOutcome]:
-        """Replace the register in a recipient's domain by these rows, in every live epoch.
+        """Replace the register in a recipient's domain by these rows, in every epoch that is not over.
 
-        A deposit of an earlier epoch is released under the register of that epoch, so that one is kept up too.
-        Raises what pseudonymising raises; NotAuthentic when the answer does not hold.
+        A deposit of an earlier epoch is released under the register of that epoch, so that one is kept up too; and
+        one that is announced has its register when it begins. Raises what pseudonymising raises; NotAuthentic when
+        the answer does not hold.
         """
+        epochs = await self._prepared(recipient, rows, progress)
         return [
-            await self._load(register, recipient, epoch, rows, kind, purpose, progress, self._send_register)
-            for epoch in await self._pseudonymiser.epochs(self._agreement, recipient)
+            await self._load(register, recipient, epoch, rows, kind, purpose, self._send_register)
+            for epoch in epochs
         ]
 
     async def watch(
@@ -109,16 +111,17 @@ class Registrar:
         last_day: date,
         progress: Callable[[int], None] = lambda done: None,
     ) -> list[LoadOutcome]:
-        """Leave one's own subjects as a watch list in every live epoch, in place of the list before.
+        """Leave one's own subjects as a watch list in every epoch that is not over, in place of the list before.
 
         Signals about them that are deposited from now on come to the mailbox; those that lie there already are to
         be asked for. No subjects: the list is taken back. Raises as `load` does.
         """
         rows = [RegisterRow(subject=each, valid_from=first_day, valid_until=last_day) for each in subjects]
         name = watch_list_name(kind, purpose)
+        epochs = await self._prepared(self._oin, rows, progress)
         return [
-            await self._load(name, self._oin, epoch, rows, kind, purpose, progress, self._send_watch)
-            for epoch in await self._pseudonymiser.epochs(self._agreement, self._oin)
+            await self._load(name, self._oin, epoch, rows, kind, purpose, self._send_watch)
+            for epoch in epochs
         ]
 
     async def watch_lists(self) -> list[WatchList]:
@@ -137,6 +140,15 @@ class Registrar:
             for each in answer.lists
         ]
 
+    async def _prepared(
+        self, recipient: Oin, rows: Sequence[RegisterRow], progress: Callable[[int], None]
+    ) -> list[str]:
+        """The epochs to load, when the pseudonyms in all of them are computed."""
+        epochs = await self._pseudonymiser.epochs(self._agreement, recipient, to_load=True)
+        subjects = list(dict.fromkeys(row.subject for row in rows))
+        await self._pseudonymiser.compute(subjects, self._agreement, recipient, epochs, progress=progress)
+        return epochs
+
     async def _load(
         self,
         register: str,
@@ -145,10 +157,9 @@ class Registrar:
         rows: Sequence[RegisterRow],
         kind: str,
         purpose: str,
-        progress: Callable[[int], None],
         send: "_Send",
     ) -> LoadOutcome:
-        entries = await self._entries(recipient, epoch, rows, progress)
+        entries = await self._entries(recipient, epoch, rows)
         header = SnapshotHeader(
             agreement=self._agreement,
             register_name=register,
@@ -164,7 +175,8 @@ class Registrar:
             kind=kind,
             purpose=purpose,
         )
-        signature = sign_snapshot(header, entries_digest(entries), self._keys.signing)
+        signing = await self._keys.signing_key(self._trust, self._oin)
+        signature = sign_snapshot(header, entries_digest(entries), signing)
         answer = await self._connections.patiently(lambda: send(start, entries, signature))
         self._trust.check_receipt(answer.receipt, answer.entry)
         self._trust.keep_receipts()
@@ -179,11 +191,9 @@ class Registrar:
             log_index=answer.receipt.log_index,
         )
 
-    async def _entries(
-        self, recipient: Oin, epoch: str, rows: Sequence[RegisterRow], progress: Callable[[int], None]
-    ) -> list[SnapshotEntry]:
+    async def _entries(self, recipient: Oin, epoch: str, rows: Sequence[RegisterRow]) -> list[SnapshotEntry]:
         pseudonyms = await self._pseudonymiser.pseudonyms(
-            [row.subject for row in rows], self._agreement, recipient, epoch, progress=progress
+            [row.subject for row in rows], self._agreement, recipient, epoch
         )
         return sorted(
             {

@@ -18,20 +18,21 @@ from uuid import UUID
 import grpc
 
 from sluis.client.connection import Connections, Patience
+from sluis.client.keyring import KeyRing
 from sluis.client.outbox import Outbox, Parcel
 from sluis.client.pseudonymiser import Pseudonymiser
 from sluis.client.trust import Trust
 from sluis.encoding import lp
 from sluis.envelope import Field, seal
-from sluis.errors import InvalidInput, NotAuthentic
+from sluis.errors import Conflict, InvalidInput, NotAuthentic
 from sluis.header import Delivery, Header, new_uuid7
 from sluis.identifiers import Identifier, Oin, find_hidden_identifiers
-from sluis.keys import ParticipantKeys
 from sluis.policy.bundle import Bundle
 from sluis.policy.catalog import ClaimSpec
 from sluis.pseudonyms import Pseudonym
 from sluis.rpc.status import from_rpc_error
 from sluis.sealing_keys import SealingPublicKey, Suite
+from sluis.signing import SigningKey
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import envelope_to_wire
 
@@ -39,8 +40,22 @@ SEVERITY = "severity"
 FRAME = 50
 FRAMES_AHEAD = 6
 SEAL_BATCH = 500
-# The broker holds something under this key or id: sealing the signal anew could repeat it.
-KEPT_AFTER_ERROR = frozenset({"idempotency-conflict", "signal-exists"})
+# The broker holds something under this key or id, or refused us before it looked: what was sent may have been taken
+# the time before, so sealing the signal anew could repeat it.
+KEPT_AFTER_ERROR = frozenset(
+    {
+        "idempotency-conflict",
+        "signal-exists",
+        "party-unknown",
+        "party-stopped",
+        "certificate-revoked",
+        "certificate-expired",
+    }
+)
+# The broker looked, has nothing under this key, and wants the signal in another epoch or under another key.
+SEALED_ANEW = frozenset(
+    {"epoch-closed", "epoch-not-begun", "unknown-epoch", "signing-key-replaced", "clock-skew"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +98,7 @@ class Sender:
         *,
         oin: Oin,
         agreement: str,
-        keys: ParticipantKeys,
+        keys: KeyRing,
         connections: Connections,
         trust: Trust,
         pseudonymiser: Pseudonymiser,
@@ -125,6 +140,7 @@ class Sender:
         ]
         waiting |= await self._seal_all(fresh)
         results = await self._send(deque(waiting.values()), progress)
+        results |= await self._send_anew(list(zip(identities, drafts, strict=True)), results)
         return [
             self._outcome(
                 draft, results.get(identity), known[identity][1] if identity in sent_before else None
@@ -132,8 +148,35 @@ class Sender:
             for identity, draft in zip(identities, drafts, strict=True)
         ]
 
+    async def _send_anew(
+        self, drafts: Sequence[tuple[bytes, Draft]], results: Mapping[bytes, exchange_pb2.PushResult]
+    ) -> dict[bytes, exchange_pb2.PushResult]:
+        """Seal and send once more what was refused because it was sealed for another time.
+
+        Only what the broker refused itself: it answers what it took before with its first answer.
+        """
+        stale = [
+            (identity, draft)
+            for identity, draft in drafts
+            if identity in results and results[identity].error.code in SEALED_ANEW
+        ]
+        if not stale:
+            return {}
+        self._pseudonymiser.forget_epochs()
+        self._keys.reload()
+        for oin in {self._oin, *(draft.recipient for _, draft in stale)}:
+            self._trust.forget_card(oin)
+        try:
+            waiting = await self._seal_all(stale)
+        except (InvalidInput, Conflict):
+            return {}  # no epoch takes signals now: the refusals stand, and a later run seals anew
+        return await self._send(deque(waiting.values()), lambda done: None)
+
     async def _seal_all(self, fresh: Sequence[tuple[bytes, Draft]]) -> dict[bytes, Parcel]:
         sealed: dict[bytes, Parcel] = {}
+        if not fresh:
+            return sealed
+        signing = await self._keys.signing_key(self._trust, self._oin)
         for recipient in sorted({draft.recipient for _, draft in fresh}):
             group = [(identity, draft) for identity, draft in fresh if draft.recipient == recipient]
             card = await self._trust.card(recipient)
@@ -144,7 +187,8 @@ class Sender:
             pairs = list(zip(group, pseudonyms, strict=True))
             for start in range(0, len(pairs), SEAL_BATCH):
                 chunk = pairs[start : start + SEAL_BATCH]
-                parcels = await asyncio.to_thread(self._seal_chunk, chunk, epoch, card.sealing_key)
+                keys = (card.sealing_key, signing)
+                parcels = await asyncio.to_thread(self._seal_chunk, chunk, epoch, keys)
                 self._outbox.put(parcels)
                 sealed |= {parcel.identity: parcel for parcel in parcels}
         return sealed
@@ -153,15 +197,17 @@ class Sender:
         self,
         chunk: Sequence[tuple[tuple[bytes, Draft], Pseudonym]],
         epoch: str,
-        recipient_key: SealingPublicKey,
+        keys: tuple[SealingPublicKey, SigningKey],
     ) -> list[Parcel]:
-        return [
-            self._seal(identity, draft, epoch, pseudonym, recipient_key)
-            for (identity, draft), pseudonym in chunk
-        ]
+        return [self._seal(identity, draft, epoch, pseudonym, keys) for (identity, draft), pseudonym in chunk]
 
     def _seal(
-        self, identity: bytes, draft: Draft, epoch: str, pseudonym: Pseudonym, recipient_key: SealingPublicKey
+        self,
+        identity: bytes,
+        draft: Draft,
+        epoch: str,
+        pseudonym: Pseudonym,
+        keys: tuple[SealingPublicKey, SigningKey],
     ) -> Parcel:
         now_ms = int(time.time() * 1000)
         header = Header(
@@ -184,7 +230,7 @@ class Sender:
             Field(name=name, category=self._bundle.fields[name].category.value, value=value.encode())
             for name, value in draft.fields.items()
         ]
-        envelope = seal(header, fields, recipient_key, self._keys.signing)
+        envelope = seal(header, fields, *keys)
         key = f"push-{header.signal_id}"
         request = exchange_pb2.PushRequest(
             idempotency_key=key, envelope=envelope_to_wire(envelope), strict=draft.strict

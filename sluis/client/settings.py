@@ -6,7 +6,7 @@ keys = "keys"                      # key folder, see `sluis keys new`
 state = "state"                    # outbox, inbox, pseudonym cache, pins
 agreement = "waadi-14b"
 broker = "broker.example:7300"
-receipt_key = "<hex>"              # the broker's receipt key
+receipt_key = "<hex>"              # the broker's receipt key; others that hold: other_receipt_keys = [...]
 log_vkeys = ["<vkey>", ...]        # the log's verifier keys (C2SP signed-note)
 witness_vkeys = ["<vkey>", ...]    # witnesses that you trust
 quorum = 1                         # how many of them must have cosigned
@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sluis.checkpoint import LOG_TYPES, WITNESS_TYPES, parse_vkeys
 from sluis.errors import InvalidInput, NotFound
 from sluis.settings import FileSettings, SettingsConfigDict
+from sluis.signing import VerifyKey, VerifyKeys
 from sluis.tlog_policy import TlogPolicy
 
 
@@ -50,6 +51,7 @@ class KitSettings(FileSettings):
     broker: str
     broker_name: str = ""
     receipt_key: str
+    other_receipt_keys: list[str] = Field(default_factory=list)
     log_vkeys: list[str] = Field(default_factory=list)
     witness_vkeys: list[str] = Field(default_factory=list)
     quorum: int = 1
@@ -72,6 +74,16 @@ class KitSettings(FileSettings):
         if not self.log_policy and not {"log_vkeys", "witness_vkeys"} <= own:
             raise ValueError("log_vkeys and witness_vkeys are due, or log_policy")
         return self
+
+    def receipt_verify_keys(self) -> VerifyKeys:
+        """The broker's receipt keys. Raises InvalidInput `malformed-config`, `malformed-request`."""
+        try:
+            raw = [bytes.fromhex(text) for text in (self.receipt_key, *self.other_receipt_keys)]
+        except ValueError:
+            raise InvalidInput(
+                "malformed-config", "a receipt key is hexadecimal", where="receipt_key"
+            ) from None
+        return VerifyKeys(tuple(VerifyKey(key) for key in raw))
 
     def trusted_log(self) -> TlogPolicy:
         """The one log that this kit follows, and the witnesses it wants.

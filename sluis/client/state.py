@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What a kit remembers between runs: pins of evaluators' keys, the newest checkpoint of each log, and how far
-an audit of a log has come.
+"""What a kit remembers between runs: pins of evaluators' keys, epochs, which entries were proven, the newest
+checkpoint of each log, and how far an audit of a log has come.
 
 A key that differs from its pin, or a log that does not continue what was seen, is refused.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,13 @@ CREATE TABLE IF NOT EXISTS audit (
     origin TEXT PRIMARY KEY, size INTEGER NOT NULL, nodes BLOB NOT NULL, time TEXT NOT NULL,
     suspect INTEGER, counts TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS proven (
+    origin TEXT NOT NULL, log_index INTEGER NOT NULL, leaf BLOB NOT NULL, PRIMARY KEY (origin, log_index)
+);
+CREATE TABLE IF NOT EXISTS epoch (
+    name TEXT PRIMARY KEY, announced_index INTEGER NOT NULL, begins_at_ms INTEGER NOT NULL,
+    compromised INTEGER NOT NULL, retired INTEGER NOT NULL
+);
 """
 
 
@@ -37,6 +44,17 @@ class UnfinishedAudit:
     suspect: int | None
     operations: Mapping[str, int]
     decisions: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenEpoch:
+    """What the broker showed of an epoch before, and may not take back."""
+
+    name: str
+    announced_index: int
+    begins_at_ms: int
+    compromised: bool
+    retired: bool
 
 
 class KitState:
@@ -63,6 +81,47 @@ class KitState:
                 "SELECT public FROM pin WHERE evaluator = ? AND info = ?", (evaluator, domain.info())
             ).fetchone()
         return bytes(row[0]) if row else None
+
+    def forget_pins(self, epoch: str) -> None:
+        """Delete the pins of an epoch that has ended."""
+        with self._file.write() as database:
+            rows = database.execute("SELECT DISTINCT info FROM pin").fetchall()
+            old = [row for row in rows if PseudonymisationDomain.from_info(bytes(row[0])).epoch == epoch]
+            database.executemany("DELETE FROM pin WHERE info = ?", old)
+
+    def is_proven(self, origin: str, log_index: int, leaf: Hash) -> bool:
+        """Whether this entry was proven before to stand in the log."""
+        with self._file.read() as database:
+            row = database.execute(
+                "SELECT leaf FROM proven WHERE origin = ? AND log_index = ?", (origin, log_index)
+            ).fetchone()
+        return row is not None and bytes(row[0]) == leaf
+
+    def set_proven(self, origin: str, log_index: int, leaf: Hash) -> None:
+        """Remember that an entry stands in the log."""
+        with self._file.write() as database:
+            database.execute("INSERT OR REPLACE INTO proven VALUES (?, ?, ?)", (origin, log_index, leaf))
+
+    def epochs(self) -> list[SeenEpoch]:
+        """The epochs that were shown before, in the order of announcement."""
+        with self._file.read() as database:
+            rows = database.execute("SELECT * FROM epoch ORDER BY announced_index").fetchall()
+        return [
+            SeenEpoch(
+                name=row[0],
+                announced_index=row[1],
+                begins_at_ms=row[2],
+                compromised=bool(row[3]),
+                retired=bool(row[4]),
+            )
+            for row in rows
+        ]
+
+    def keep_epochs(self, epochs: Iterable[SeenEpoch]) -> None:
+        """Remember what was shown now."""
+        rows = [(e.name, e.announced_index, e.begins_at_ms, e.compromised, e.retired) for e in epochs]
+        with self._file.write() as database:
+            database.executemany("INSERT OR REPLACE INTO epoch VALUES (?, ?, ?, ?, ?)", rows)
 
     def checkpoint(self, origin: str) -> tuple[int, Hash] | None:
         """Size and root of the newest checkpoint seen of a log."""

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from cryptography import x509
 
+from sluis.card_history import CardHistory, read_term
 from sluis.cards import PartyCard
 from sluis.checkpoint import Checkpoint, VerifiedCheckpoint, verify_log_signature
 from sluis.client.connection import Connections
@@ -25,7 +26,7 @@ from sluis.log_verifier import check_consistency
 from sluis.merkle import Hash, leaf_hash, verify_inclusion
 from sluis.note import Note
 from sluis.receipt import Receipt
-from sluis.signing import VerifyKey
+from sluis.signing import VerifyKeys
 from sluis.v1 import audit_pb2, directory_pb2, envelope_pb2
 from sluis.wire import receipt_from_wire
 
@@ -52,8 +53,10 @@ class Trust:
         self._book = book
         self._wait = min(CHECKPOINT_WAIT, settings.patience_seconds)
         self.policy = settings.trusted_log()
-        self._receipt_key = VerifyKey(bytes.fromhex(settings.receipt_key))
-        self._cards: dict[tuple[Oin, bool], tuple[float, PartyCard]] = {}
+        self._receipt_keys = settings.receipt_verify_keys()
+        self._parties: dict[Oin, tuple[float, directory_pb2.Party]] = {}
+        self._cards: dict[Oin, tuple[bytes, PartyCard]] = {}
+        self._histories: dict[Oin, tuple[float, CardHistory]] = {}
         self.origin = self.policy.log_vkeys[0].name
 
     async def card(self, oin: Oin, *, even_stopped: bool = False) -> PartyCard:
@@ -61,20 +64,77 @@ class Trust:
 
         Raises NotAuthentic, NotFound, NotPermitted.
         """
-        known = self._cards.get((oin, even_stopped))
+        party = await self._active(oin, even_stopped)
+        known = self._cards.get(oin)
+        if known is None or known[0] != party.card:
+            card = PartyCard.parse(party.card)
+            card.verify(self._roots, self._clock())
+            if card.oin != oin:
+                raise NotAuthentic("signature-wrong", "the directory shows the card of another party")
+            self._cards[oin] = known = (party.card, card)
+        return known[1]
+
+    async def card_at(
+        self, oin: Oin, log_index: int, at: datetime, *, even_stopped: bool = False
+    ) -> PartyCard:
+        """The card that counted for an active participant, or one stopped since, when the log reached an index.
+
+        It holds when its admission stands in the log, nobody revoked it for then, and its certificate was valid `at`
+        that time, whether or not it is still. Raises NotAuthentic, NotFound, NotPermitted `certificate-revoked`.
+        """
+        await self._active(oin, even_stopped)
+        known = self._histories.get(oin)
+        if known is None or known[0] < time.monotonic():
+            history = await self._history(oin)
+            self._histories[oin] = known = (time.monotonic() + CARD_SECONDS, history)
+        return known[1].card_at(log_index, self._roots, at)
+
+    def forget_card(self, oin: Oin) -> None:
+        """Ask the directory again next time: the broker knows other keys by now."""
+        self._parties.pop(oin, None)
+        self._histories.pop(oin, None)
+
+    async def _active(self, oin: Oin, even_stopped: bool) -> directory_pb2.Party:
+        known = self._parties.get(oin)
         if known is None or known[0] < time.monotonic():
             request = directory_pb2.GetPartyRequest(oin=oin)
             answer = await self._connections.patiently(
                 lambda: self._connections.directory.GetParty(request, timeout=10)
             )
-            if not answer.party.active and not even_stopped:
-                raise NotPermitted("party-stopped")
-            card = PartyCard.parse(answer.party.card)
-            card.verify(self._roots, self._clock())
-            if card.oin != oin:
-                raise NotAuthentic("signature-wrong", "the directory shows the card of another party")
-            self._cards[oin, even_stopped] = known = (time.monotonic() + CARD_SECONDS, card)
+            self._parties[oin] = known = (time.monotonic() + CARD_SECONDS, answer.party)
+            self._cards.pop(oin, None)
+        if not known[1].active and not even_stopped:
+            self._parties.pop(oin, None)
+            raise NotPermitted("party-stopped")
         return known[1]
+
+    async def _history(self, oin: Oin) -> CardHistory:
+        request = directory_pb2.ListCardsRequest(oin=oin)
+        answer = await self._connections.patiently(
+            lambda: self._connections.directory.ListCards(request, timeout=10)
+        )
+        terms = []
+        for record in answer.cards:
+            first = await self.prove_once(record.admitted)
+            revoked = b""
+            if record.HasField("revoked"):
+                await self.prove_once(record.revoked)
+                revoked = record.revoked.entry
+            terms.append(read_term(oin, record.card, first, record.admitted.entry, revoked))
+        return CardHistory(terms)
+
+    async def prove_once(self, logged: directory_pb2.LoggedEntry) -> int:
+        """Check that an entry stands in the log, unless that was done before; returns its index.
+
+        Raises NotAuthentic.
+        """
+        receipt = receipt_from_wire(logged.receipt)
+        leaf = leaf_hash(logged.entry)
+        if not self._state.is_proven(self.origin, receipt.log_index, leaf):
+            receipt = self.check_receipt(logged.receipt, logged.entry)
+            await self.prove_inclusion(receipt.log_index, logged.entry)
+            self._state.set_proven(self.origin, receipt.log_index, leaf)
+        return receipt.log_index
 
     async def parties(self, role: str) -> list[directory_pb2.Party]:
         """Active participants with a role, as the directory lists them; their cards are not checked yet."""
@@ -95,7 +155,7 @@ class Trust:
     def check_receipt(self, message: envelope_pb2.Receipt, entry: bytes) -> Receipt:
         """Check a receipt and that it is for this entry, and take it into the book. Raises NotAuthentic."""
         receipt = receipt_from_wire(message)
-        receipt.verify(self._receipt_key, log_origin=self.origin, entry=entry)
+        receipt.verify(self._receipt_keys, log_origin=self.origin, entry=entry)
         self._book.add(receipt)
         return receipt
 
@@ -104,9 +164,9 @@ class Trust:
         self._book.flush()
 
     @property
-    def receipt_key(self) -> VerifyKey:
-        """The broker's receipt key."""
-        return self._receipt_key
+    def receipt_keys(self) -> VerifyKeys:
+        """The keys under which the broker's receipts and redaction statements hold."""
+        return self._receipt_keys
 
     def remembered(self) -> Checkpoint | None:
         """The newest checkpoint of the log that this kit has seen.

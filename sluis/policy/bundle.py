@@ -46,12 +46,13 @@ class Bundle:
     """All rules and words of one moment. Made by `load_bundle` or `read_bundle`, which check them."""
 
     digest: str
-    catalog: Catalog
-    agreements: Mapping[str, Agreement]
-    permits: Mapping[PermitKey, tuple[Rule, ...]]
-    prohibitions: Mapping[ProhibitionKey, tuple[Rule, ...]]
-    rules: Mapping[str, Rule]
-    turns: tuple[date, ...]  # the days on which some rule begins or has ended, in order
+    # Not in the repr: whoever prints a kit or a broker wants no megabyte of rules.
+    catalog: Catalog = field(repr=False)
+    agreements: Mapping[str, Agreement] = field(repr=False)
+    permits: Mapping[PermitKey, tuple[Rule, ...]] = field(repr=False)
+    prohibitions: Mapping[ProhibitionKey, tuple[Rule, ...]] = field(repr=False)
+    rules: Mapping[str, Rule] = field(repr=False)
+    turns: tuple[date, ...] = field(repr=False)  # the days on which some rule begins or has ended, in order
     zone: ZoneInfo
     # What a reader derived from this bundle; not part of its value. Keys are made of known words only.
     memo: dict[object, Any] = field(default_factory=dict, init=False, compare=False, repr=False)

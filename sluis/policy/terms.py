@@ -8,6 +8,7 @@ as the day from which it runs; where the last month lacks that date, with its la
 import calendar
 import re
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sluis.errors import InvalidInput
@@ -33,6 +34,12 @@ def last_day(start: date, period: str) -> date:
 
 def end_ms(start: datetime, period: str, zone: ZoneInfo) -> int:
     """The first moment after a period that runs from an instant, in Unix milliseconds."""
-    day = last_day(start.astimezone(zone).date(), period)
+    return _end_of(start.astimezone(zone).date(), period, zone)
+
+
+@lru_cache(maxsize=1024)
+def _end_of(start: date, period: str, zone: ZoneInfo) -> int:
+    """The same for all that begins on a day: most of what is decided today has one of few periods."""
+    day = last_day(start, period)
     after = day + timedelta(days=1) if day < date.max else day
     return int(datetime.combine(after, time(), zone).timestamp() * 1000)

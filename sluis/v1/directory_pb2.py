@@ -26,7 +26,7 @@ from sluis.v1 import envelope_pb2 as sluis_dot_v1_dot_envelope__pb2
 from sluis.v1 import pseudonym_pb2 as sluis_dot_v1_dot_pseudonym__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sluis/v1/directory.proto\x12\x08sluis.v1\x1a\x17sluis/v1/envelope.proto\x1a\x18sluis/v1/pseudonym.proto\"N\n\x05Party\x12\x0b\n\x03oin\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x08\x12\x0c\n\x04\x63\x61rd\x18\x05 \x01(\x0c\"\x1e\n\x0fGetPartyRequest\x12\x0b\n\x03oin\x18\x01 \x01(\t\"2\n\x10GetPartyResponse\x12\x1e\n\x05party\x18\x01 \x01(\x0b\x32\x0f.sluis.v1.Party\"I\n\x12ListPartiesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\"P\n\x13ListPartiesResponse\x12 \n\x07parties\x18\x01 \x03(\x0b\x32\x0f.sluis.v1.Party\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x17PublishDomainKeyRequest\x12-\n\x0bpublication\x18\x01 \x01(\x0b\x32\x18.sluis.v1.KeyPublication\">\n\x18PublishDomainKeyResponse\x12\"\n\x07receipt\x18\x01 \x01(\x0b\x32\x11.sluis.v1.Receipt\"P\n\x15ListDomainKeysRequest\x12\x11\n\tagreement\x18\x01 \x01(\t\x12\x15\n\rrecipient_oin\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\t\";\n\x16ListDomainKeysResponse\x12!\n\x04keys\x18\x01 \x03(\x0b\x32\x13.sluis.v1.DomainKey\"m\n\tDomainKey\x12-\n\x0bpublication\x18\x01 \x01(\x0b\x32\x18.sluis.v1.KeyPublication\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\"\n\x07receipt\x18\x03 \x01(\x0b\x32\x11.sluis.v1.Receipt2\xd1\x02\n\x10\x44irectoryService\x12\x41\n\x08GetParty\x12\x19.sluis.v1.GetPartyRequest\x1a\x1a.sluis.v1.GetPartyResponse\x12J\n\x0bListParties\x12\x1c.sluis.v1.ListPartiesRequest\x1a\x1d.sluis.v1.ListPartiesResponse\x12Y\n\x10PublishDomainKey\x12!.sluis.v1.PublishDomainKeyRequest\x1a\".sluis.v1.PublishDomainKeyResponse\x12S\n\x0eListDomainKeys\x12\x1f.sluis.v1.ListDomainKeysRequest\x1a .sluis.v1.ListDomainKeysResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sluis/v1/directory.proto\x12\x08sluis.v1\x1a\x17sluis/v1/envelope.proto\x1a\x18sluis/v1/pseudonym.proto\"N\n\x05Party\x12\x0b\n\x03oin\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x04 \x01(\x08\x12\x0c\n\x04\x63\x61rd\x18\x05 \x01(\x0c\"\x1e\n\x0fGetPartyRequest\x12\x0b\n\x03oin\x18\x01 \x01(\t\"2\n\x10GetPartyResponse\x12\x1e\n\x05party\x18\x01 \x01(\x0b\x32\x0f.sluis.v1.Party\"I\n\x12ListPartiesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\"P\n\x13ListPartiesResponse\x12 \n\x07parties\x18\x01 \x03(\x0b\x32\x0f.sluis.v1.Party\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"H\n\x17PublishDomainKeyRequest\x12-\n\x0bpublication\x18\x01 \x01(\x0b\x32\x18.sluis.v1.KeyPublication\">\n\x18PublishDomainKeyResponse\x12\"\n\x07receipt\x18\x01 \x01(\x0b\x32\x11.sluis.v1.Receipt\"P\n\x15ListDomainKeysRequest\x12\x11\n\tagreement\x18\x01 \x01(\t\x12\x15\n\rrecipient_oin\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\t\";\n\x16ListDomainKeysResponse\x12!\n\x04keys\x18\x01 \x03(\x0b\x32\x13.sluis.v1.DomainKey\"m\n\tDomainKey\x12-\n\x0bpublication\x18\x01 \x01(\x0b\x32\x18.sluis.v1.KeyPublication\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\"\n\x07receipt\x18\x03 \x01(\x0b\x32\x11.sluis.v1.Receipt\"@\n\x0bLoggedEntry\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\"\n\x07receipt\x18\x02 \x01(\x0b\x32\x11.sluis.v1.Receipt\"\x13\n\x11ListEpochsRequest\";\n\x12ListEpochsResponse\x12%\n\x06\x65pochs\x18\x01 \x03(\x0b\x32\x15.sluis.v1.EpochRecord\"\xc3\x01\n\x0b\x45pochRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\tannounced\x18\x02 \x01(\x0b\x32\x15.sluis.v1.LoggedEntry\x12*\n\x0b\x63ompromised\x18\x03 \x01(\x0b\x32\x15.sluis.v1.LoggedEntry\x12&\n\x07retired\x18\x04 \x01(\x0b\x32\x15.sluis.v1.LoggedEntry\x12(\n\tdestroyed\x18\x05 \x03(\x0b\x32\x15.sluis.v1.LoggedEntry\"D\n\x1cPublishKeyDestructionRequest\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"F\n\x1dPublishKeyDestructionResponse\x12%\n\x06logged\x18\x01 \x01(\x0b\x32\x15.sluis.v1.LoggedEntry\"\x1f\n\x10ListCardsRequest\x12\x0b\n\x03oin\x18\x01 \x01(\t\"8\n\x11ListCardsResponse\x12#\n\x05\x63\x61rds\x18\x01 \x03(\x0b\x32\x14.sluis.v1.CardRecord\"k\n\nCardRecord\x12\x0c\n\x04\x63\x61rd\x18\x01 \x01(\x0c\x12\'\n\x08\x61\x64mitted\x18\x02 \x01(\x0b\x32\x15.sluis.v1.LoggedEntry\x12&\n\x07revoked\x18\x03 \x01(\x0b\x32\x15.sluis.v1.LoggedEntry\"/\n\x13\x43heckOldKeysRequest\x12\x18\n\x10\x62\x65\x66ore_log_index\x18\x01 \x01(\x04\"&\n\x14\x43heckOldKeysResponse\x12\x0e\n\x06needed\x18\x01 \x01(\x08\x32\x99\x05\n\x10\x44irectoryService\x12\x41\n\x08GetParty\x12\x19.sluis.v1.GetPartyRequest\x1a\x1a.sluis.v1.GetPartyResponse\x12J\n\x0bListParties\x12\x1c.sluis.v1.ListPartiesRequest\x1a\x1d.sluis.v1.ListPartiesResponse\x12Y\n\x10PublishDomainKey\x12!.sluis.v1.PublishDomainKeyRequest\x1a\".sluis.v1.PublishDomainKeyResponse\x12S\n\x0eListDomainKeys\x12\x1f.sluis.v1.ListDomainKeysRequest\x1a .sluis.v1.ListDomainKeysResponse\x12G\n\nListEpochs\x12\x1b.sluis.v1.ListEpochsRequest\x1a\x1c.sluis.v1.ListEpochsResponse\x12h\n\x15PublishKeyDestruction\x12&.sluis.v1.PublishKeyDestructionRequest\x1a\'.sluis.v1.PublishKeyDestructionResponse\x12\x44\n\tListCards\x12\x1a.sluis.v1.ListCardsRequest\x1a\x1b.sluis.v1.ListCardsResponse\x12M\n\x0c\x43heckOldKeys\x12\x1d.sluis.v1.CheckOldKeysRequest\x1a\x1e.sluis.v1.CheckOldKeysResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,6 +53,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDOMAINKEYSRESPONSE']._serialized_end=689
   _globals['_DOMAINKEY']._serialized_start=691
   _globals['_DOMAINKEY']._serialized_end=800
-  _globals['_DIRECTORYSERVICE']._serialized_start=803
-  _globals['_DIRECTORYSERVICE']._serialized_end=1140
+  _globals['_LOGGEDENTRY']._serialized_start=802
+  _globals['_LOGGEDENTRY']._serialized_end=866
+  _globals['_LISTEPOCHSREQUEST']._serialized_start=868
+  _globals['_LISTEPOCHSREQUEST']._serialized_end=887
+  _globals['_LISTEPOCHSRESPONSE']._serialized_start=889
+  _globals['_LISTEPOCHSRESPONSE']._serialized_end=948
+  _globals['_EPOCHRECORD']._serialized_start=951
+  _globals['_EPOCHRECORD']._serialized_end=1146
+  _globals['_PUBLISHKEYDESTRUCTIONREQUEST']._serialized_start=1148
+  _globals['_PUBLISHKEYDESTRUCTIONREQUEST']._serialized_end=1216
+  _globals['_PUBLISHKEYDESTRUCTIONRESPONSE']._serialized_start=1218
+  _globals['_PUBLISHKEYDESTRUCTIONRESPONSE']._serialized_end=1288
+  _globals['_LISTCARDSREQUEST']._serialized_start=1290
+  _globals['_LISTCARDSREQUEST']._serialized_end=1321
+  _globals['_LISTCARDSRESPONSE']._serialized_start=1323
+  _globals['_LISTCARDSRESPONSE']._serialized_end=1379
+  _globals['_CARDRECORD']._serialized_start=1381
+  _globals['_CARDRECORD']._serialized_end=1488
+  _globals['_CHECKOLDKEYSREQUEST']._serialized_start=1490
+  _globals['_CHECKOLDKEYSREQUEST']._serialized_end=1537
+  _globals['_CHECKOLDKEYSRESPONSE']._serialized_start=1539
+  _globals['_CHECKOLDKEYSRESPONSE']._serialized_end=1577
+  _globals['_DIRECTORYSERVICE']._serialized_start=1580
+  _globals['_DIRECTORYSERVICE']._serialized_end=2245
 # @@protoc_insertion_point(module_scope)

@@ -89,3 +89,83 @@ class DomainKey(_message.Message):
     entry: bytes
     receipt: _envelope_pb2.Receipt
     def __init__(self, publication: _Optional[_Union[_pseudonym_pb2.KeyPublication, _Mapping]] = ..., entry: _Optional[bytes] = ..., receipt: _Optional[_Union[_envelope_pb2.Receipt, _Mapping]] = ...) -> None: ...
+
+class LoggedEntry(_message.Message):
+    __slots__ = ("entry", "receipt")
+    ENTRY_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    entry: bytes
+    receipt: _envelope_pb2.Receipt
+    def __init__(self, entry: _Optional[bytes] = ..., receipt: _Optional[_Union[_envelope_pb2.Receipt, _Mapping]] = ...) -> None: ...
+
+class ListEpochsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListEpochsResponse(_message.Message):
+    __slots__ = ("epochs",)
+    EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    epochs: _containers.RepeatedCompositeFieldContainer[EpochRecord]
+    def __init__(self, epochs: _Optional[_Iterable[_Union[EpochRecord, _Mapping]]] = ...) -> None: ...
+
+class EpochRecord(_message.Message):
+    __slots__ = ("name", "announced", "compromised", "retired", "destroyed")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ANNOUNCED_FIELD_NUMBER: _ClassVar[int]
+    COMPROMISED_FIELD_NUMBER: _ClassVar[int]
+    RETIRED_FIELD_NUMBER: _ClassVar[int]
+    DESTROYED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    announced: LoggedEntry
+    compromised: LoggedEntry
+    retired: LoggedEntry
+    destroyed: _containers.RepeatedCompositeFieldContainer[LoggedEntry]
+    def __init__(self, name: _Optional[str] = ..., announced: _Optional[_Union[LoggedEntry, _Mapping]] = ..., compromised: _Optional[_Union[LoggedEntry, _Mapping]] = ..., retired: _Optional[_Union[LoggedEntry, _Mapping]] = ..., destroyed: _Optional[_Iterable[_Union[LoggedEntry, _Mapping]]] = ...) -> None: ...
+
+class PublishKeyDestructionRequest(_message.Message):
+    __slots__ = ("statement", "signature")
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    statement: bytes
+    signature: bytes
+    def __init__(self, statement: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class PublishKeyDestructionResponse(_message.Message):
+    __slots__ = ("logged",)
+    LOGGED_FIELD_NUMBER: _ClassVar[int]
+    logged: LoggedEntry
+    def __init__(self, logged: _Optional[_Union[LoggedEntry, _Mapping]] = ...) -> None: ...
+
+class ListCardsRequest(_message.Message):
+    __slots__ = ("oin",)
+    OIN_FIELD_NUMBER: _ClassVar[int]
+    oin: str
+    def __init__(self, oin: _Optional[str] = ...) -> None: ...
+
+class ListCardsResponse(_message.Message):
+    __slots__ = ("cards",)
+    CARDS_FIELD_NUMBER: _ClassVar[int]
+    cards: _containers.RepeatedCompositeFieldContainer[CardRecord]
+    def __init__(self, cards: _Optional[_Iterable[_Union[CardRecord, _Mapping]]] = ...) -> None: ...
+
+class CardRecord(_message.Message):
+    __slots__ = ("card", "admitted", "revoked")
+    CARD_FIELD_NUMBER: _ClassVar[int]
+    ADMITTED_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_FIELD_NUMBER: _ClassVar[int]
+    card: bytes
+    admitted: LoggedEntry
+    revoked: LoggedEntry
+    def __init__(self, card: _Optional[bytes] = ..., admitted: _Optional[_Union[LoggedEntry, _Mapping]] = ..., revoked: _Optional[_Union[LoggedEntry, _Mapping]] = ...) -> None: ...
+
+class CheckOldKeysRequest(_message.Message):
+    __slots__ = ("before_log_index",)
+    BEFORE_LOG_INDEX_FIELD_NUMBER: _ClassVar[int]
+    before_log_index: int
+    def __init__(self, before_log_index: _Optional[int] = ...) -> None: ...
+
+class CheckOldKeysResponse(_message.Message):
+    __slots__ = ("needed",)
+    NEEDED_FIELD_NUMBER: _ClassVar[int]
+    needed: bool
+    def __init__(self, needed: _Optional[bool] = ...) -> None: ...

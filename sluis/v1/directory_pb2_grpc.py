@@ -56,6 +56,26 @@ class DirectoryServiceStub:
                 request_serializer=sluis_dot_v1_dot_directory__pb2.ListDomainKeysRequest.SerializeToString,
                 response_deserializer=sluis_dot_v1_dot_directory__pb2.ListDomainKeysResponse.FromString,
                 _registered_method=True)
+        self.ListEpochs = channel.unary_unary(
+                '/sluis.v1.DirectoryService/ListEpochs',
+                request_serializer=sluis_dot_v1_dot_directory__pb2.ListEpochsRequest.SerializeToString,
+                response_deserializer=sluis_dot_v1_dot_directory__pb2.ListEpochsResponse.FromString,
+                _registered_method=True)
+        self.PublishKeyDestruction = channel.unary_unary(
+                '/sluis.v1.DirectoryService/PublishKeyDestruction',
+                request_serializer=sluis_dot_v1_dot_directory__pb2.PublishKeyDestructionRequest.SerializeToString,
+                response_deserializer=sluis_dot_v1_dot_directory__pb2.PublishKeyDestructionResponse.FromString,
+                _registered_method=True)
+        self.ListCards = channel.unary_unary(
+                '/sluis.v1.DirectoryService/ListCards',
+                request_serializer=sluis_dot_v1_dot_directory__pb2.ListCardsRequest.SerializeToString,
+                response_deserializer=sluis_dot_v1_dot_directory__pb2.ListCardsResponse.FromString,
+                _registered_method=True)
+        self.CheckOldKeys = channel.unary_unary(
+                '/sluis.v1.DirectoryService/CheckOldKeys',
+                request_serializer=sluis_dot_v1_dot_directory__pb2.CheckOldKeysRequest.SerializeToString,
+                response_deserializer=sluis_dot_v1_dot_directory__pb2.CheckOldKeysResponse.FromString,
+                _registered_method=True)
 
 
 class DirectoryServiceServicer:
@@ -88,6 +108,34 @@ class DirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListEpochs(self, request, context):
+        """Every epoch of pseudonyms, with the log entries that say what became of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PublishKeyDestruction(self, request, context):
+        """For evaluators: states in the log that a seed was destroyed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCards(self, request, context):
+        """Every card that a participant ever had, with the log entries that admitted and revoked it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckOldKeys(self, request, context):
+        """Whether something that was sealed for the caller and pushed before an entry may still be delivered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DirectoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -110,6 +158,26 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.ListDomainKeys,
                     request_deserializer=sluis_dot_v1_dot_directory__pb2.ListDomainKeysRequest.FromString,
                     response_serializer=sluis_dot_v1_dot_directory__pb2.ListDomainKeysResponse.SerializeToString,
+            ),
+            'ListEpochs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEpochs,
+                    request_deserializer=sluis_dot_v1_dot_directory__pb2.ListEpochsRequest.FromString,
+                    response_serializer=sluis_dot_v1_dot_directory__pb2.ListEpochsResponse.SerializeToString,
+            ),
+            'PublishKeyDestruction': grpc.unary_unary_rpc_method_handler(
+                    servicer.PublishKeyDestruction,
+                    request_deserializer=sluis_dot_v1_dot_directory__pb2.PublishKeyDestructionRequest.FromString,
+                    response_serializer=sluis_dot_v1_dot_directory__pb2.PublishKeyDestructionResponse.SerializeToString,
+            ),
+            'ListCards': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCards,
+                    request_deserializer=sluis_dot_v1_dot_directory__pb2.ListCardsRequest.FromString,
+                    response_serializer=sluis_dot_v1_dot_directory__pb2.ListCardsResponse.SerializeToString,
+            ),
+            'CheckOldKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckOldKeys,
+                    request_deserializer=sluis_dot_v1_dot_directory__pb2.CheckOldKeysRequest.FromString,
+                    response_serializer=sluis_dot_v1_dot_directory__pb2.CheckOldKeysResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +290,114 @@ class DirectoryService:
             '/sluis.v1.DirectoryService/ListDomainKeys',
             sluis_dot_v1_dot_directory__pb2.ListDomainKeysRequest.SerializeToString,
             sluis_dot_v1_dot_directory__pb2.ListDomainKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEpochs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluis.v1.DirectoryService/ListEpochs',
+            sluis_dot_v1_dot_directory__pb2.ListEpochsRequest.SerializeToString,
+            sluis_dot_v1_dot_directory__pb2.ListEpochsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PublishKeyDestruction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluis.v1.DirectoryService/PublishKeyDestruction',
+            sluis_dot_v1_dot_directory__pb2.PublishKeyDestructionRequest.SerializeToString,
+            sluis_dot_v1_dot_directory__pb2.PublishKeyDestructionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCards(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluis.v1.DirectoryService/ListCards',
+            sluis_dot_v1_dot_directory__pb2.ListCardsRequest.SerializeToString,
+            sluis_dot_v1_dot_directory__pb2.ListCardsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckOldKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sluis.v1.DirectoryService/CheckOldKeys',
+            sluis_dot_v1_dot_directory__pb2.CheckOldKeysRequest.SerializeToString,
+            sluis_dot_v1_dot_directory__pb2.CheckOldKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,14 @@ class DirectoryServiceStub:
     PublishDomainKey: _grpc.UnaryUnaryMultiCallable[_directory_pb2.PublishDomainKeyRequest, _directory_pb2.PublishDomainKeyResponse]
     """For evaluators: enters the public share of a domain into the log."""
     ListDomainKeys: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ListDomainKeysRequest, _directory_pb2.ListDomainKeysResponse]
+    ListEpochs: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ListEpochsRequest, _directory_pb2.ListEpochsResponse]
+    """Every epoch of pseudonyms, with the log entries that say what became of it."""
+    PublishKeyDestruction: _grpc.UnaryUnaryMultiCallable[_directory_pb2.PublishKeyDestructionRequest, _directory_pb2.PublishKeyDestructionResponse]
+    """For evaluators: states in the log that a seed was destroyed."""
+    ListCards: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ListCardsRequest, _directory_pb2.ListCardsResponse]
+    """Every card that a participant ever had, with the log entries that admitted and revoked it."""
+    CheckOldKeys: _grpc.UnaryUnaryMultiCallable[_directory_pb2.CheckOldKeysRequest, _directory_pb2.CheckOldKeysResponse]
+    """Whether something that was sealed for the caller and pushed before an entry may still be delivered."""
 
 @_typing.type_check_only
 class DirectoryServiceAsyncStub(DirectoryServiceStub):
@@ -55,6 +63,14 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     PublishDomainKey: _aio.UnaryUnaryMultiCallable[_directory_pb2.PublishDomainKeyRequest, _directory_pb2.PublishDomainKeyResponse]  # type: ignore[assignment]
     """For evaluators: enters the public share of a domain into the log."""
     ListDomainKeys: _aio.UnaryUnaryMultiCallable[_directory_pb2.ListDomainKeysRequest, _directory_pb2.ListDomainKeysResponse]  # type: ignore[assignment]
+    ListEpochs: _aio.UnaryUnaryMultiCallable[_directory_pb2.ListEpochsRequest, _directory_pb2.ListEpochsResponse]  # type: ignore[assignment]
+    """Every epoch of pseudonyms, with the log entries that say what became of it."""
+    PublishKeyDestruction: _aio.UnaryUnaryMultiCallable[_directory_pb2.PublishKeyDestructionRequest, _directory_pb2.PublishKeyDestructionResponse]  # type: ignore[assignment]
+    """For evaluators: states in the log that a seed was destroyed."""
+    ListCards: _aio.UnaryUnaryMultiCallable[_directory_pb2.ListCardsRequest, _directory_pb2.ListCardsResponse]  # type: ignore[assignment]
+    """Every card that a participant ever had, with the log entries that admitted and revoked it."""
+    CheckOldKeys: _aio.UnaryUnaryMultiCallable[_directory_pb2.CheckOldKeysRequest, _directory_pb2.CheckOldKeysResponse]  # type: ignore[assignment]
+    """Whether something that was sealed for the caller and pushed before an entry may still be delivered."""
 
 class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """The directory of participants. Nothing in it has to be taken on trust: cards are signed under the
@@ -89,5 +105,37 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_pb2.ListDomainKeysRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_pb2.ListDomainKeysResponse, _abc.Awaitable[_directory_pb2.ListDomainKeysResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListEpochs(
+        self,
+        request: _directory_pb2.ListEpochsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_pb2.ListEpochsResponse, _abc.Awaitable[_directory_pb2.ListEpochsResponse]]:
+        """Every epoch of pseudonyms, with the log entries that say what became of it."""
+
+    @_abc_1.abstractmethod
+    def PublishKeyDestruction(
+        self,
+        request: _directory_pb2.PublishKeyDestructionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_pb2.PublishKeyDestructionResponse, _abc.Awaitable[_directory_pb2.PublishKeyDestructionResponse]]:
+        """For evaluators: states in the log that a seed was destroyed."""
+
+    @_abc_1.abstractmethod
+    def ListCards(
+        self,
+        request: _directory_pb2.ListCardsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_pb2.ListCardsResponse, _abc.Awaitable[_directory_pb2.ListCardsResponse]]:
+        """Every card that a participant ever had, with the log entries that admitted and revoked it."""
+
+    @_abc_1.abstractmethod
+    def CheckOldKeys(
+        self,
+        request: _directory_pb2.CheckOldKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_pb2.CheckOldKeysResponse, _abc.Awaitable[_directory_pb2.CheckOldKeysResponse]]:
+        """Whether something that was sealed for the caller and pushed before an entry may still be delivered."""
 
 def add_DirectoryServiceServicer_to_server(servicer: DirectoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -22,40 +22,39 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from sluis.v1 import directory_pb2 as sluis_dot_v1_dot_directory__pb2
 from sluis.v1 import envelope_pb2 as sluis_dot_v1_dot_envelope__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluis/v1/followup.proto\x12\x08sluis.v1\x1a\x17sluis/v1/envelope.proto\"6\n\x0eSignedFollowUp\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\x84\x01\n\x13SendFollowUpRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12+\n\tfollow_up\x18\x02 \x01(\x0b\x32\x18.sluis.v1.SignedFollowUp\x12\'\n\x0breplacement\x18\x03 \x01(\x0b\x32\x12.sluis.v1.Envelope\"\xe5\x01\n\x14SendFollowUpResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\"\n\x07receipt\x18\x02 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\x0f\n\x07holders\x18\x04 \x01(\r\x12\x19\n\x11replacement_entry\x18\x05 \x01(\x0c\x12.\n\x13replacement_receipt\x18\x06 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\x18\n\x10repeated_request\x18\x07 \x01(\x08\")\n\x17ReceiveFollowUpsRequest\x12\x0e\n\x06\x66ollow\x18\x01 \x01(\x08\"]\n\x18ReceiveFollowUpsResponse\x12.\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1a.sluis.v1.FollowUpDelivery\x12\x11\n\tcaught_up\x18\x02 \x01(\x08\"\xbe\x01\n\x10\x46ollowUpDelivery\x12\x11\n\tlog_index\x18\x01 \x01(\x04\x12+\n\tfollow_up\x18\x02 \x01(\x0b\x32\x18.sluis.v1.SignedFollowUp\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\"\n\x07receipt\x18\x04 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\x11\n\tsignal_id\x18\x05 \x01(\x0c\x12$\n\x05links\x18\x06 \x03(\x0b\x32\x15.sluis.v1.LoggedEntry\"@\n\x0bLoggedEntry\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\"\n\x07receipt\x18\x02 \x01(\x0b\x32\x11.sluis.v1.Receipt\"2\n\x1b\x41\x63knowledgeFollowUpsRequest\x12\x13\n\x0blog_indexes\x18\x01 \x03(\x04\"V\n\x1c\x41\x63knowledgeFollowUpsResponse\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\r\x12\x0f\n\x07\x61lready\x18\x02 \x01(\r\x12\x0f\n\x07unknown\x18\x03 \x03(\x04\"P\n\x11ListDutiesRequest\x12\x14\n\x0coverdue_only\x18\x01 \x01(\x08\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"M\n\x12ListDutiesResponse\x12\x1e\n\x06\x64uties\x18\x01 \x03(\x0b\x32\x0e.sluis.v1.Duty\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9d\x01\n\x04\x44uty\x12\x11\n\tlog_index\x18\x01 \x01(\x04\x12\x0b\n\x03\x61\x63t\x18\x02 \x01(\t\x12\x12\n\ndebtor_oin\x18\x03 \x01(\t\x12\x14\n\x0c\x63reditor_oin\x18\x04 \x01(\t\x12\x11\n\tsignal_id\x18\x05 \x01(\x0c\x12\x14\n\x0c\x66ollow_up_id\x18\x06 \x01(\x0c\x12\x11\n\tdue_at_ms\x18\x07 \x01(\x04\x12\x0f\n\x07overdue\x18\x08 \x01(\x08\x32\xed\x02\n\x0f\x46ollowUpService\x12M\n\x0cSendFollowUp\x12\x1d.sluis.v1.SendFollowUpRequest\x1a\x1e.sluis.v1.SendFollowUpResponse\x12[\n\x10ReceiveFollowUps\x12!.sluis.v1.ReceiveFollowUpsRequest\x1a\".sluis.v1.ReceiveFollowUpsResponse0\x01\x12\x65\n\x14\x41\x63knowledgeFollowUps\x12%.sluis.v1.AcknowledgeFollowUpsRequest\x1a&.sluis.v1.AcknowledgeFollowUpsResponse\x12G\n\nListDuties\x12\x1b.sluis.v1.ListDutiesRequest\x1a\x1c.sluis.v1.ListDutiesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17sluis/v1/followup.proto\x12\x08sluis.v1\x1a\x18sluis/v1/directory.proto\x1a\x17sluis/v1/envelope.proto\"6\n\x0eSignedFollowUp\x12\x11\n\tstatement\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\x84\x01\n\x13SendFollowUpRequest\x12\x17\n\x0fidempotency_key\x18\x01 \x01(\t\x12+\n\tfollow_up\x18\x02 \x01(\x0b\x32\x18.sluis.v1.SignedFollowUp\x12\'\n\x0breplacement\x18\x03 \x01(\x0b\x32\x12.sluis.v1.Envelope\"\xe5\x01\n\x14SendFollowUpResponse\x12$\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x12.sluis.v1.Decision\x12\"\n\x07receipt\x18\x02 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\x0f\n\x07holders\x18\x04 \x01(\r\x12\x19\n\x11replacement_entry\x18\x05 \x01(\x0c\x12.\n\x13replacement_receipt\x18\x06 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\x18\n\x10repeated_request\x18\x07 \x01(\x08\")\n\x17ReceiveFollowUpsRequest\x12\x0e\n\x06\x66ollow\x18\x01 \x01(\x08\"]\n\x18ReceiveFollowUpsResponse\x12.\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1a.sluis.v1.FollowUpDelivery\x12\x11\n\tcaught_up\x18\x02 \x01(\x08\"\xbe\x01\n\x10\x46ollowUpDelivery\x12\x11\n\tlog_index\x18\x01 \x01(\x04\x12+\n\tfollow_up\x18\x02 \x01(\x0b\x32\x18.sluis.v1.SignedFollowUp\x12\r\n\x05\x65ntry\x18\x03 \x01(\x0c\x12\"\n\x07receipt\x18\x04 \x01(\x0b\x32\x11.sluis.v1.Receipt\x12\x11\n\tsignal_id\x18\x05 \x01(\x0c\x12$\n\x05links\x18\x06 \x03(\x0b\x32\x15.sluis.v1.LoggedEntry\"2\n\x1b\x41\x63knowledgeFollowUpsRequest\x12\x13\n\x0blog_indexes\x18\x01 \x03(\x04\"V\n\x1c\x41\x63knowledgeFollowUpsResponse\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\r\x12\x0f\n\x07\x61lready\x18\x02 \x01(\r\x12\x0f\n\x07unknown\x18\x03 \x03(\x04\"P\n\x11ListDutiesRequest\x12\x14\n\x0coverdue_only\x18\x01 \x01(\x08\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"M\n\x12ListDutiesResponse\x12\x1e\n\x06\x64uties\x18\x01 \x03(\x0b\x32\x0e.sluis.v1.Duty\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x9d\x01\n\x04\x44uty\x12\x11\n\tlog_index\x18\x01 \x01(\x04\x12\x0b\n\x03\x61\x63t\x18\x02 \x01(\t\x12\x12\n\ndebtor_oin\x18\x03 \x01(\t\x12\x14\n\x0c\x63reditor_oin\x18\x04 \x01(\t\x12\x11\n\tsignal_id\x18\x05 \x01(\x0c\x12\x14\n\x0c\x66ollow_up_id\x18\x06 \x01(\x0c\x12\x11\n\tdue_at_ms\x18\x07 \x01(\x04\x12\x0f\n\x07overdue\x18\x08 \x01(\x08\x32\xed\x02\n\x0f\x46ollowUpService\x12M\n\x0cSendFollowUp\x12\x1d.sluis.v1.SendFollowUpRequest\x1a\x1e.sluis.v1.SendFollowUpResponse\x12[\n\x10ReceiveFollowUps\x12!.sluis.v1.ReceiveFollowUpsRequest\x1a\".sluis.v1.ReceiveFollowUpsResponse0\x01\x12\x65\n\x14\x41\x63knowledgeFollowUps\x12%.sluis.v1.AcknowledgeFollowUpsRequest\x1a&.sluis.v1.AcknowledgeFollowUpsResponse\x12G\n\nListDuties\x12\x1b.sluis.v1.ListDutiesRequest\x1a\x1c.sluis.v1.ListDutiesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluis.v1.followup_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SIGNEDFOLLOWUP']._serialized_start=62
-  _globals['_SIGNEDFOLLOWUP']._serialized_end=116
-  _globals['_SENDFOLLOWUPREQUEST']._serialized_start=119
-  _globals['_SENDFOLLOWUPREQUEST']._serialized_end=251
-  _globals['_SENDFOLLOWUPRESPONSE']._serialized_start=254
-  _globals['_SENDFOLLOWUPRESPONSE']._serialized_end=483
-  _globals['_RECEIVEFOLLOWUPSREQUEST']._serialized_start=485
-  _globals['_RECEIVEFOLLOWUPSREQUEST']._serialized_end=526
-  _globals['_RECEIVEFOLLOWUPSRESPONSE']._serialized_start=528
-  _globals['_RECEIVEFOLLOWUPSRESPONSE']._serialized_end=621
-  _globals['_FOLLOWUPDELIVERY']._serialized_start=624
-  _globals['_FOLLOWUPDELIVERY']._serialized_end=814
-  _globals['_LOGGEDENTRY']._serialized_start=816
-  _globals['_LOGGEDENTRY']._serialized_end=880
-  _globals['_ACKNOWLEDGEFOLLOWUPSREQUEST']._serialized_start=882
-  _globals['_ACKNOWLEDGEFOLLOWUPSREQUEST']._serialized_end=932
-  _globals['_ACKNOWLEDGEFOLLOWUPSRESPONSE']._serialized_start=934
-  _globals['_ACKNOWLEDGEFOLLOWUPSRESPONSE']._serialized_end=1020
-  _globals['_LISTDUTIESREQUEST']._serialized_start=1022
-  _globals['_LISTDUTIESREQUEST']._serialized_end=1102
-  _globals['_LISTDUTIESRESPONSE']._serialized_start=1104
-  _globals['_LISTDUTIESRESPONSE']._serialized_end=1181
-  _globals['_DUTY']._serialized_start=1184
-  _globals['_DUTY']._serialized_end=1341
-  _globals['_FOLLOWUPSERVICE']._serialized_start=1344
-  _globals['_FOLLOWUPSERVICE']._serialized_end=1709
+  _globals['_SIGNEDFOLLOWUP']._serialized_start=88
+  _globals['_SIGNEDFOLLOWUP']._serialized_end=142
+  _globals['_SENDFOLLOWUPREQUEST']._serialized_start=145
+  _globals['_SENDFOLLOWUPREQUEST']._serialized_end=277
+  _globals['_SENDFOLLOWUPRESPONSE']._serialized_start=280
+  _globals['_SENDFOLLOWUPRESPONSE']._serialized_end=509
+  _globals['_RECEIVEFOLLOWUPSREQUEST']._serialized_start=511
+  _globals['_RECEIVEFOLLOWUPSREQUEST']._serialized_end=552
+  _globals['_RECEIVEFOLLOWUPSRESPONSE']._serialized_start=554
+  _globals['_RECEIVEFOLLOWUPSRESPONSE']._serialized_end=647
+  _globals['_FOLLOWUPDELIVERY']._serialized_start=650
+  _globals['_FOLLOWUPDELIVERY']._serialized_end=840
+  _globals['_ACKNOWLEDGEFOLLOWUPSREQUEST']._serialized_start=842
+  _globals['_ACKNOWLEDGEFOLLOWUPSREQUEST']._serialized_end=892
+  _globals['_ACKNOWLEDGEFOLLOWUPSRESPONSE']._serialized_start=894
+  _globals['_ACKNOWLEDGEFOLLOWUPSRESPONSE']._serialized_end=980
+  _globals['_LISTDUTIESREQUEST']._serialized_start=982
+  _globals['_LISTDUTIESREQUEST']._serialized_end=1062
+  _globals['_LISTDUTIESRESPONSE']._serialized_start=1064
+  _globals['_LISTDUTIESRESPONSE']._serialized_end=1141
+  _globals['_DUTY']._serialized_start=1144
+  _globals['_DUTY']._serialized_end=1301
+  _globals['_FOLLOWUPSERVICE']._serialized_start=1304
+  _globals['_FOLLOWUPSERVICE']._serialized_end=1669
 # @@protoc_insertion_point(module_scope)

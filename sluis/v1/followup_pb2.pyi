@@ -1,3 +1,4 @@
+from sluis.v1 import directory_pb2 as _directory_pb2
 from sluis.v1 import envelope_pb2 as _envelope_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -70,16 +71,8 @@ class FollowUpDelivery(_message.Message):
     entry: bytes
     receipt: _envelope_pb2.Receipt
     signal_id: bytes
-    links: _containers.RepeatedCompositeFieldContainer[LoggedEntry]
-    def __init__(self, log_index: _Optional[int] = ..., follow_up: _Optional[_Union[SignedFollowUp, _Mapping]] = ..., entry: _Optional[bytes] = ..., receipt: _Optional[_Union[_envelope_pb2.Receipt, _Mapping]] = ..., signal_id: _Optional[bytes] = ..., links: _Optional[_Iterable[_Union[LoggedEntry, _Mapping]]] = ...) -> None: ...
-
-class LoggedEntry(_message.Message):
-    __slots__ = ("entry", "receipt")
-    ENTRY_FIELD_NUMBER: _ClassVar[int]
-    RECEIPT_FIELD_NUMBER: _ClassVar[int]
-    entry: bytes
-    receipt: _envelope_pb2.Receipt
-    def __init__(self, entry: _Optional[bytes] = ..., receipt: _Optional[_Union[_envelope_pb2.Receipt, _Mapping]] = ...) -> None: ...
+    links: _containers.RepeatedCompositeFieldContainer[_directory_pb2.LoggedEntry]
+    def __init__(self, log_index: _Optional[int] = ..., follow_up: _Optional[_Union[SignedFollowUp, _Mapping]] = ..., entry: _Optional[bytes] = ..., receipt: _Optional[_Union[_envelope_pb2.Receipt, _Mapping]] = ..., signal_id: _Optional[bytes] = ..., links: _Optional[_Iterable[_Union[_directory_pb2.LoggedEntry, _Mapping]]] = ...) -> None: ...
 
 class AcknowledgeFollowUpsRequest(_message.Message):
     __slots__ = ("log_indexes",)

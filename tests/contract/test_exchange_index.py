@@ -12,7 +12,7 @@ import pytest
 
 from broker.audit.projection import Projection, project, shape_of
 from broker.storage import exchange_index
-from broker.storage.port import Store
+from broker.storage.port import LogRow, Store
 from broker.storage.projected import (
     ACKNOWLEDGE,
     DENIED,
@@ -318,6 +318,27 @@ def test_the_shape_of_an_entry(store: Store) -> None:
     assert shape.categories == ("count", "law")
     assert shape.acknowledged == "no"
     assert json.loads(shape.content)["rule"] == "avv-10.a"
+
+
+def test_entries_of_one_batch_that_differ_in_one_member_have_each_its_own_shape() -> None:
+    first = entry(START)
+    rule, partly = first["rules"][0], [{"name": "x", "reason": "R", "rule": ""}]
+    others: list[dict[str, Any]] = [
+        *({name: "other"} for name in ("operation", "sender", "recipient", "agreement", "kind", "purpose")),
+        *({name: "other"} for name in ("policy", "decision", "delivery", "outcome")),
+        *({"rules": rules} for rules in ([], [{**rule, "id": "other"}], [{**rule, "basis": ["other"]}])),
+        {"reasons": [{"code": "OTHER", "params": {}}]},
+        *({"released": ["other"]}, {"withheld": partly}, {}),
+    ]
+    entries = [{**first, **change} for change in others]
+    rows = [
+        LogRow(log_index=at, entry=canonical_json(item), leaf_hash=b"") for at, item in enumerate(entries)
+    ]
+    batch = project(rows, lambda indexes: {}, lambda policy, name: name)
+    assert [row.shape for row in batch.rows] == [
+        shape_of(item, lambda policy, name: name) for item in entries
+    ]
+    assert len({row.shape.shape_id for row in batch.rows}) == len(entries)
 
 
 def test_what_cannot_be_asked_is_refused() -> None:

@@ -148,6 +148,31 @@ def test_duties_are_listed_soonest_first_for_both_parties_until_they_are_done(st
     assert len(duties(RECIPIENT, due_before=None, after=(-1, -1), limit=10)) == 3
 
 
+def test_what_is_owed_about_a_signal_counts_copies_further_on_that_it_was_asked_of(store: Store) -> None:
+    push_all(store, "a")
+    push_all(store, "b", sender=RECIPIENT, recipient=OTHER, previous=SIGNAL, delivery="on_match")
+    b = digest("b", 16)
+
+    def write(tx: Transaction) -> None:
+        say(tx, "recall")
+        say(tx, "other", act="feedback", signal_id=b, author=OTHER)
+        owe(tx, RECIPIENT, 20, follow_up_id=digest("recall", 16))
+        owe(tx, OTHER, 10, signal_id=b, follow_up_id=digest("recall", 16))
+        owe(tx, OTHER, 30, signal_id=b, act="feedback", creditor=RECIPIENT)
+
+    assert store.follow_ups.owed_about(SIGNAL, "") == []
+    commit(store, write)
+    owed = store.follow_ups.owed_about
+    assert [(duty.debtor, duty.due_at_ms) for duty in owed(SIGNAL, "")] == [(OTHER, 10), (RECIPIENT, 20)]
+    assert [duty.due_at_ms for duty in owed(SIGNAL, RECIPIENT)] == [20]
+    assert [duty.due_at_ms for duty in owed(b, OTHER)] == [10, 30]
+    assert owed(b, "nobody") == []
+    with store.transaction() as tx:
+        (first, *_) = tx.open_duties(SIGNAL)
+    commit(store, lambda tx: tx.finish_duty(first, tx.append(b"done", 1_000)))
+    assert [duty.due_at_ms for duty in owed(SIGNAL, "")] == [10]
+
+
 def test_copies_are_found_along_the_signals_that_they_were_passed_on_from(store: Store) -> None:
     push_all(store, "a")
     push_all(store, "b", sender=RECIPIENT, recipient=OTHER, previous=SIGNAL, delivery="on_match")

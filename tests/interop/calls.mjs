@@ -100,11 +100,36 @@ export class Participant {
     return epochs;
   }
 
-  // The newest epoch that has begun, unless one is configured.
+  // What the log says of the epochs, in their order (section 3.1).
+  async epochs() {
+    const { epochs } = await this.call(this.directory, "ListEpochs", {});
+    const told = async (logged, operation) => {
+      if (!logged) return undefined;
+      const entry = parseCanonical(logged.entry);
+      check(entry.operation === operation, "the entry shown is of another kind");
+      await this.verifyLogged(logged.receipt, logged.entry);
+      return { ...entry, index: Number(logged.receipt.logIndex) };
+    };
+    const read = [];
+    for (const { announced, compromised, retired } of epochs) {
+      const first = await told(announced, "epoch.announce");
+      const closed = await told(compromised, "epoch.compromise");
+      const last = await told(retired, "key.retire");
+      check(first, "an epoch without its announcement");
+      check([closed, last].every((entry) => !entry || entry.epoch === first.epoch), "an entry of another epoch");
+      check(!last || last.announced === first.index, "an entry of another epoch");
+      read.push({ name: first.epoch, begins: first.begins, index: first.index, since: closed?.since, retired: last?.index });
+    }
+    return read.sort((a, b) => (a.begins < b.begins ? -1 : a.begins > b.begins ? 1 : a.index - b.index));
+  }
+
+  // The last epoch that has begun, if it takes signals; unless one is configured.
   async currentEpoch(agreement, recipient) {
     const epochs = await this.domainKeys(agreement, recipient);
-    const begun = [...epochs.keys()].filter((epoch) => epoch <= String(new Date().getFullYear())).sort();
-    const epoch = this.config.epoch ?? begun.at(-1);
+    const now = new Date().toISOString();
+    const begun = (await this.epochs()).filter(({ begins, since }) => begins <= now && !(since < begins)).at(-1);
+    check(begun && !begun.since && begun.retired === undefined, "no epoch takes new signals now");
+    const epoch = this.config.epoch ?? begun.name;
     check(epochs.get(epoch)?.size === this.evaluators.length, "not every evaluator has a key for this epoch");
     return { epoch, keys: epochs.get(epoch) };
   }

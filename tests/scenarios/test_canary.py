@@ -135,14 +135,16 @@ def test_a_planted_number_or_name_is_found_in_every_disguise(
 async def test_nothing_planted_is_in_any_table_of_postgresql(tmp_path: Path) -> None:
     with ExitStack() as stack:
         url = stack.enter_context(fresh_database())
-        scene = stack.enter_context(running_scene(tmp_path, database=url, tap=True, firms=40))
+        scene = stack.enter_context(
+            running_scene(tmp_path, database=url, tap=True, firms=40, broker={"retention_seconds": 0.5})
+        )
         figures = await a_day(scene)
         scene.stage.stop()
         tables = dump(url, tmp_path / "tables")
     report = search([], [])
     assert check(figures, report) == ["a planted value was found: "]  # of a search for nothing
     assert tables["signal"] > 50
-    assert tables["register_entry"] == 80
+    assert tables["register_entry"] == 80 + 20  # the firms in two registers, and a body's watch list
     assert tables["log_entry"] > 200
     where = [*services(tmp_path), tmp_path / "tables"]
     firms = scene.firms

@@ -79,12 +79,17 @@ def operate(shared: Scene) -> Callable[..., Done]:
 
 
 COMMANDS = """
-keys new|keys card|keys show|keys broker|keys officer|keys evaluator|keys add-epoch|keys forget-epoch|keys witness
-broker serve|broker admit|broker enrol|broker reindex|broker retire|broker stop|broker resume
-evaluator serve|witness serve|audit verify|audit show|audit prove|audit check|audit adl|audit policy
+keys new|keys card|keys show|keys broker|keys officer|keys evaluator|keys add-epoch|keys witness
+keys renew|keys next-card|keys switch|keys prune
+broker revoke-card|broker epoch list|broker epoch announce|broker epoch compromise|broker epoch rotate
+broker epoch retire|broker serve|broker admit|broker enrol|broker reindex|broker retire|broker stop|broker resume
+evaluator serve|evaluator epochs|evaluator destroy|witness serve
+audit verify|audit show|audit prove|audit check|audit adl|audit policy
 audit bundle|audit receipts|audit gossip|audit subject|console link|policy explain|policy test|policy check|policy at
 policy show|policy read|policy diff|policy analyse|policy current|policy propose|policy approve|policy activate
 policy history|policy replay|policy export cedar|policy export odrl|register|push|receive|match|demo
+answer|ask|attend|broker expire|broker hold|broker holds|broker lift-hold|broker scrub|correct|feedback
+hold agree|hold ask|hold ask-subject|hold lift|inbox|overdue|recall|rectify|watch
 """
 
 

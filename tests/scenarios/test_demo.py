@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
 """`sluis demo`: its report is what an independent count of the input files says, whatever files it is given."""
 
+import json
 import os
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,6 +18,7 @@ from tests.scenarios.demo_process import DemoRun, run_demo, services_of, started
 from tests.scenarios.scene import CERTIFIED_HEADER, FINES_HEADER, certified_csv, establishment, today_here
 from tests.warm import run
 
+TAKEN_BACK = ("rectified", "recalled")
 BODIES = ("Keurmerk Oost", "Keurmerk West", "Keurmerk & Zn. B.V.")
 
 
@@ -46,6 +50,32 @@ def test_the_report_of_generated_files_equals_an_independent_count(demo_run: Dem
     assert {row["code"] for row in push["rejected"] + register["rejected"]} == {
         *("column-missing", "identifier-format", "date-format", "date-order", "date-future"),
         *("number-format", "unknown-value", "hidden-identifier", "row-shape"),
+    }
+
+
+def test_what_follows_an_exchange_is_played_and_told(demo_run: DemoRun) -> None:
+    life = demo_run.report["afterlife"]
+    private = life["private_match"]
+    assert private["hit"]
+    assert 0 < private["claimed"] < private["asked"] / 4
+    assert life["watch"]["fired"]
+    assert life["answer"] == "NOT_OPEN"
+    assert life["feedback_due"] == {"before": 1, "after": 0}
+    back = [{name: life[act][name] for name in ("holders", "receipts", "open")} for act in TAKEN_BACK]
+    assert back == [
+        {"holders": 2, "receipts": ["MARKED", "MARKED"], "open": 0},
+        {"holders": 2, "receipts": ["DESTROYED"], "open": 1},
+    ]
+    assert life["recalled"]["overdue"] == 0  # its seven days have not passed, and nobody says that they have
+    assert life["ended"] == {"outcome": "destroyed", "counted_from": "expiry", "copy": "DESTROYED"}
+    due = datetime.now(ZoneInfo("Europe/Amsterdam")) + timedelta(days=7)
+    assert f"open until {due:%d-%m-%Y}" in demo_run.said
+    lines = [
+        json.loads(line) for line in (demo_run.folder / "sna" / "received.jsonl").read_text().splitlines()
+    ]
+    assert Counter(line["destroyed"]["act"] for line in lines if "destroyed" in line) == {
+        "recall": 1,
+        "destroy": 1,
     }
 
 

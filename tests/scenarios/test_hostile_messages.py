@@ -211,7 +211,6 @@ async def test_an_idempotency_key_has_one_effect_and_one_content(sender: Kit, sh
         ({"claims": {"decided_on": "gisteren"}}, "CLAIM_MALFORMED"),
         ({"claims": {}}, "PROVISION_NOT_LISTED"),
         ({"pseudonym": bytes(16)}, "NO_CERTIFICATE"),
-        ({"epoch": "1999"}, "NO_CERTIFICATE"),
     ],
 )
 async def test_what_no_rule_permits_is_a_logged_denial(
@@ -221,6 +220,13 @@ async def test_what_no_rule_permits_is_a_logged_denial(
     if reason.startswith("UNKNOWN"):
         # A word that the catalogue does not know could be anything: it is not repeated in the log.
         assert not [word for word in changes.values() if str(word).encode() in entry]
+
+
+async def test_an_epoch_that_was_never_announced_is_refused(sender: Kit, shared: Scene) -> None:
+    sealed = await sealed_by(sender, shared, epoch="1999")
+    size = log_size(shared.stage)
+    assert await push_code(sender, sealed.request()) == "unknown-epoch"
+    assert log_size(shared.stage) == size
 
 
 async def logged_denial(sender: Kit, shared: Scene, sealed: Sealed, reason: str) -> bytes:
@@ -304,7 +310,7 @@ async def test_a_question_that_is_malformed_or_too_large_is_refused(sender: Kit,
             assert denied.decision.effect == envelope_pb2.EFFECT_DENY
             kit.trust.check_receipt(denied.receipt, denied.entry)
         assert not (await ask()).answer.hits
-        assert not (await ask(epoch="1999", pseudonyms=b"")).answer.hits
+        assert (await ask(epoch="1999", pseudonyms=b"")).error.code == "unknown-epoch"
         many = exchange_pb2.AcknowledgeRequest(log_indexes=range(1001))
         assert await refusal(kit.connections.exchange.Acknowledge(many)) == "batch-too-large"
         huge = exchange_pb2.AcknowledgeRequest(log_indexes=[(1 << 64) - 1])

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit import flow_samples
 from tests.world import World, make_database, open_world
+
+flow = flow_samples.flow
+year_evaluators = flow_samples.year_evaluators
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@
 import hashlib
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from broker.wire.exchange_service import ExchangeService
 from sluis.canonical import canonical_json
 from sluis.client.digests import Digests
 from sluis.client.inbox import Inbox
+from sluis.client.keyring import KeyRing
 from sluis.client.match_runs import MatchRuns
 from sluis.client.matcher import Matcher, MatchMemory, MatchReport
 from sluis.client.receiver import ReceivedSignal, Receiver
@@ -56,6 +58,11 @@ class MadePseudonyms:
         """The live epochs."""
         return self._epochs
 
+    async def prepare(
+        self, subjects: Sequence[Identifier], agreement: str, recipient: str, epochs: Sequence[str]
+    ) -> None:
+        """Nothing is asked, so nothing is spared."""
+
     async def lists(
         self, subjects: Iterable[Identifier], agreement: str, recipient: str, epoch: str
     ) -> AsyncIterator[tuple[Sequence[Identifier], bytes]]:
@@ -96,10 +103,10 @@ class Body:
         )
         self.close()
         trust: Any = SimpleNamespace(
-            card=self._card,
+            card_at=self._card_at,
             check_receipt=self._check_receipt,
             keep_receipts=lambda: None,
-            receipt_key=world.receipt_key.public,
+            receipt_keys=world.receipt_key.public,
             origin=ORIGIN,
         )
 
@@ -120,7 +127,7 @@ class Body:
         self.digests = Digests(self.folder, connections, trust, now_ms=world.clock.ms)
         receiver = Receiver(
             oin=actor.oin,
-            keys=SimpleNamespace(sealing=actor.sealing),  # type: ignore[arg-type]  # as much as it uses
+            keys=KeyRing(SimpleNamespace(sealing=actor.sealing)),  # type: ignore[arg-type]  # as much as it uses
             connections=connections,
             trust=trust,
             inbox=inbox,
@@ -176,7 +183,8 @@ class Body:
             for sent in self.change(part) if self.change else [part]:
                 yield sent
 
-    async def _card(self, oin: str) -> Any:
+    async def _card_at(self, oin: str, log_index: int, at: datetime) -> Any:
+        assert log_index < self.world.size
         return next(one.card for one in self.world.cast.registered if one.oin == oin)
 
     def _check_receipt(self, message: envelope_pb2.Receipt, entry: bytes) -> Any:

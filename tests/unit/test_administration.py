@@ -94,14 +94,14 @@ async def test_a_renewed_card_replaces_the_old_keys(world: World) -> None:
     assert world.operations()[-1] == "party.admit"
     world.broker.desk.directory._known.clear()  # it remembers a party for a second
     assert (await world.push(world.envelope(FIRM, signing=new.signing))).decision.effect == PERMIT
-    assert await refused(world.push(world.envelope(FIRM))) == "signature-wrong"
+    assert await refused(world.push(world.envelope(FIRM))) == "signing-key-replaced"
 
 
 async def test_keys_that_changed_during_a_call_do_not_count_any_more(world: World) -> None:
     await world.push(world.envelope(FIRM))  # the directory remembers the old card
     new = renewed(world.cast.nla)
     world.operator.admit(new.card.encode(), new.role, ROOTS)
-    assert await refused(world.push(world.envelope(FIRM))) == "not-your-identity"
+    assert await refused(world.push(world.envelope(FIRM))) == "card-changed"
 
 
 def test_a_role_does_not_change_and_must_be_in_the_catalogue(world: World) -> None:

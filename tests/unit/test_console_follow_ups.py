@@ -2,6 +2,7 @@
 """What officers see of the rest of a signal's life: its page, what is overdue, the yearly report, its evidence."""
 
 import html
+import re
 
 import pytest
 
@@ -61,6 +62,11 @@ async def page(world: World, path: str, actor: Actor, role: Role = Role.OFFICER)
     return html.unescape(answer.text)
 
 
+def plain(text: str) -> str:
+    """A page without its tags, on one line."""
+    return " ".join(re.sub(r"<[^>]+>", "", text).split())
+
+
 async def test_the_page_of_an_exchange_tells_the_rest_of_its_life(world: World) -> None:
     first = await lived(world)
     told = await page(world, f"/uitwisseling/{first.header.signal_id}", world.cast.nla)
@@ -69,10 +75,45 @@ async def test_the_page_of_an_exchange_tells_the_rest_of_its_life(world: World) 
         "Bevestigd; certificaat geschorst; zeer bruikbaar.",
         "De ontvanger stelde de afzender een vraag over het signaal. Is dit gegeven nog actueel?",
         "De afzender verbeterde het signaal. Kopieën bij andere partijen: 1. Een gegeven was onjuist.",
-        "De houder van deze kopie kreeg daar bericht van.",
+        "De houder van deze kopie kreeg bericht dat de afzender het signaal verbeterde.",
         "Binnen 1 jaar melden wat ervan kwam.",
     ):
         assert words in told, words
+
+
+async def test_the_page_of_an_exchange_says_what_is_still_to_be_done_by_whom_and_until_when(
+    world: World,
+) -> None:
+    first = await lived(world)
+    path = f"/uitwisseling/{first.header.signal_id}"
+    told = plain(await page(world, path, world.cast.nla))
+    assert "Wat nog moet gebeuren" in told
+    assert "moet melden wat met de kopie is gedaan: vóór 29 juni 2026" in told
+    assert "moet een vraag over het signaal beantwoorden" not in told  # it was corrected since
+    assert "te laat sinds" not in told
+    world.clock.move(days=8)
+    told = plain(await page(world, path, world.cast.sna))
+    assert "moet melden wat met de kopie is gedaan: te laat sinds 29 juni 2026" in told
+
+
+async def test_what_a_holder_further_on_owes_stands_on_the_page_of_the_first_signal_too(world: World) -> None:
+    install(world.store, read_files(default_directory()), world.clock())
+    await world.certify(FIRM)
+    first = world.envelope(FIRM)
+    await world.push(first)
+    await world.certify(FIRM, recipient=world.cast.body)
+    onward = world.deposit(FIRM, previous=first.header.signal_id)
+    await world.push(onward)
+    assert len((await world.ask(FIRM)).hits) == 1
+    await world.follow_up("recall", first.header.signal_id, world.cast.nla)
+    follow(world)
+    owes = "moet melden wat met de kopie is gedaan: vóór 29 juni 2026"
+    mine = f"/uitwisseling/{first.header.signal_id}"
+    assert plain(await page(world, mine, world.cast.nla)).count(owes) == 2
+    assert plain(await page(world, mine, world.cast.sna)).count(owes) == 1  # its own
+    told = plain(await page(world, f"/uitwisseling/{onward.header.signal_id}", world.cast.body))
+    assert told.count(owes) == 1
+    assert "De houder van deze kopie kreeg bericht dat het signaal is teruggeroepen." in told
 
 
 async def test_the_page_of_a_replacement_says_what_it_is(world: World) -> None:

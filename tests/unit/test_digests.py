@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from broker.epochs import EpochOffice
 from broker.wire import exchange_service
 from sluis.client.digests import DigestDomain
 from sluis.deposit_digest import DigestHeader
@@ -250,6 +251,14 @@ async def test_a_strange_request_is_refused_and_leaves_no_entry(
     with pytest.raises(SluisError) as caught:
         await world.broker.matching.digests.make(world.cast.body.caller, request(**changes))
     assert (caught.value.code, world.size) == (code, start)
+
+
+async def test_there_is_no_digest_of_an_epoch_in_which_nobody_asks_any_more(world: World, body: Body) -> None:
+    EpochOffice(world.store, world.clock).compromise(EPOCH, "both seeds", stop_questions=True)
+    start = world.size
+    with pytest.raises(SluisError) as caught:
+        await world.broker.matching.digests.make(world.cast.body.caller, request())
+    assert (caught.value.code, world.size) == ("epoch-closed", start)
 
 
 @pytest.mark.parametrize("bits", [0, 10, 40, 56, 1 << 31])

@@ -2,6 +2,7 @@
 """The rest of a signal's life at the broker: whom a follow-up reaches, what is owed, and what has no effect."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from sluis.header import Delivery, new_uuid7
 from sluis.signing import SigningKey
 from sluis.v1 import envelope_pb2, followup_pb2
 from sluis.wire import follow_up_from_wire
+from tests.actors import Actor, authority
+from tests.unit.test_administration import renewed
 from tests.world import DAY_MS, FIRM, VALUES, World
 
 
@@ -240,6 +243,34 @@ async def test_a_fulfilment_that_was_not_demanded_is_refused(world: World) -> No
     await world.follow_up("fulfil", about, sna, refers_to=asked.follow_up_id)
     call = world.follow_up("fulfil", about, sna, refers_to=asked.follow_up_id)
     assert await refused(call) == "already-done"
+
+
+def with_new_keys(world: World) -> Actor:
+    """The inspectorate, after the broker admitted its next card."""
+    actor = renewed(world.cast.nla)
+    world.operator.admit(actor.card.encode(), actor.role, [authority().certificate])
+    world.broker.desk.directory._known.clear()
+    return actor
+
+
+async def test_under_a_replaced_key_there_is_a_first_answer_and_nothing_new(world: World) -> None:
+    first, nla = await pushed(world), world.cast.nla
+    statement = world.statement("rectify", first.header.signal_id, nla)
+    answer = await world.send(statement, nla, key="same-key")
+    new_keys = with_new_keys(world)
+    world.clock.move(days=40)
+    size = world.size
+    again = await world.send(statement, nla, key="same-key")
+    assert (again.repeated_request, again.receipt) == (True, answer.receipt)
+    recall = world.statement("recall", first.header.signal_id, nla)
+    assert await refused(world.send(recall, nla)) == "signing-key-replaced"
+    stranger = replace(nla, signing=SigningKey.generate())
+    assert await refused(world.send(recall, stranger)) == "signature-wrong"
+    new = corrected(world, first)  # sealed before its sender had new keys
+    correct = world.statement("correct", first.header.signal_id, nla, replacement=new.header.signal_id)
+    assert await refused(world.send(correct, new_keys, signal=new)) == "signing-key-replaced"
+    assert world.size == size
+    assert (await world.send(recall, new_keys)).holders == 1
 
 
 # correct

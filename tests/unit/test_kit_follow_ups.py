@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from broker.wire.followup_service import FollowUpService
 from sluis.client.follow_up_book import FollowUpBook
 from sluis.client.followups import FollowUps, InboxReport
 from sluis.client.inbox import Inbox
+from sluis.client.keyring import KeyRing
 from sluis.client.receiver import ReceivedSignal, origin_of
 from sluis.client.sender import new_uuid7
 from sluis.envelope import Envelope
@@ -26,7 +28,8 @@ from sluis.merkle import Hash
 from sluis.signing import SigningKey
 from sluis.v1 import envelope_pb2, followup_pb2
 from sluis.wire import follow_up_from_wire, follow_up_to_wire, receipt_from_wire
-from tests.actors import Actor
+from tests.actors import Actor, authority
+from tests.unit.test_administration import renewed
 from tests.unit.test_follow_ups import corrected, passed_on, pushed
 from tests.world import ORIGIN, VALUES, FakeContext, World, bundle
 
@@ -64,8 +67,10 @@ def connect(world: World, folder: Path, actor: Actor) -> Desk:
     service = FollowUpService(world.broker.follow_ups, world.broker.follow_up_mailbox, world.clock)
     book, inbox = FollowUpBook(folder / "followups.sqlite"), Inbox(folder / "inbox.sqlite")
 
-    async def card(oin: str, *, even_stopped: bool = False) -> Any:
+    async def card_at(oin: str, log_index: int, at: datetime, *, even_stopped: bool = False) -> Any:
         assert even_stopped
+        assert log_index < world.size
+        assert at <= world.clock()
         return next(one.card for one in world.cast.registered if one.oin == oin)
 
     def check_receipt(message: envelope_pb2.Receipt, entry: bytes) -> Any:
@@ -100,14 +105,15 @@ def connect(world: World, folder: Path, actor: Actor) -> Desk:
         ReceiveFollowUps=receive,
     )
     trust: Any = SimpleNamespace(
-        card=card,
+        card_at=card_at,
         check_receipt=check_receipt,
+        forget_card=lambda _: None,
         keep_receipts=lambda: None,
-        receipt_key=world.receipt_key.public,
+        receipt_keys=world.receipt_key.public,
     )
     kit = FollowUps(
         oin=actor.oin,
-        keys=SimpleNamespace(signing=actor.signing, cache=bytes(32)),  # type: ignore[arg-type]  # as much as it uses
+        keys=KeyRing(SimpleNamespace(signing=actor.signing, cache=bytes(32))),  # type: ignore[arg-type]  # as much as it uses
         connections=SimpleNamespace(follow_ups=stub, patience=0.0, patiently=patiently),  # type: ignore[arg-type]
         trust=trust,
         inbox=inbox,
@@ -294,6 +300,22 @@ async def test_what_was_refused_may_be_said_anew_and_an_unknown_code_is_not_sent
         await sna.kit.say(Act.FEEDBACK, about, {"outcome": "MAYBE"})
     assert caught.value.code == "unknown-code"
     assert sna.calls == ["SendFollowUp"] * 2
+
+
+async def test_what_the_broker_has_not_taken_is_signed_anew_when_keys_were_renewed(
+    world: World, sna: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await pushed(world)
+    await sna.have(first)
+    new = renewed(world.cast.sna)
+    world.operator.admit(new.card.encode(), new.role, [authority().certificate])
+    world.broker.desk.directory._known.clear()
+    ring: Any = sna.kit._keys
+    keys = SimpleNamespace(signing=new.signing, cache=bytes(32))
+    monkeypatch.setattr(ring, "reload", lambda: setattr(ring, "_keys", keys))
+    await sna.kit.say(Act.FEEDBACK, first.header.signal_id, {"outcome": "CONFIRMED"})
+    assert sna.calls == ["SendFollowUp"] * 2
+    assert world.operations().count("followup.feedback") == 1
 
 
 async def test_a_file_with_a_line_cut_short_by_a_crash_loses_no_other_line(world: World, sna: Desk) -> None:

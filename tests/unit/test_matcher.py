@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from broker.epochs import EpochOffice
 from sluis.client import matcher
 from sluis.client.receiver import ReceivedSignal
 from sluis.errors import SluisError
@@ -215,10 +216,11 @@ async def test_a_broken_off_claim_goes_on_under_its_own_digest(world: World, bod
 
 
 async def test_each_live_epoch_is_asked(world: World, body: Body) -> None:
-    body.epochs = ("2025", "2026")
+    body.epochs = ("2026", "2026-2")
+    await deposit(world, firm(2), epoch="2026")
+    EpochOffice(world.store, world.clock).announce("2026-2", None, "the next")
     publish_epochs(world, *body.epochs)
-    await deposit(world, firm(2), epoch="2025")
-    await deposit(world, firm(9), epoch="2026")
+    await deposit(world, firm(9), epoch="2026-2")
     for private in (False, True):
         report = await body.match(CLIENTS, private=private)
         assert report.hits.keys() == {firm(2), firm(9)}

@@ -220,11 +220,13 @@ async def test_a_key_that_was_used_for_another_question_is_a_conflict(
 
 
 async def test_each_epoch_is_asked_on_its_own(world: World) -> None:
-    await deposit(world, FIRM, epoch="2025")
-    await deposit(world, OTHER_FIRM, epoch="2026")
-    assert positions(await world.ask(FIRM, OTHER_FIRM, epoch="2025")) == [0]
-    assert positions(await world.ask(FIRM, OTHER_FIRM, epoch="2026")) == [1]
+    await deposit(world, FIRM, epoch="2026")
+    world.clock.move(days=200)
+    await deposit(world, OTHER_FIRM, epoch="2027")
+    assert positions(await world.ask(FIRM, OTHER_FIRM, epoch="2026")) == [0]
+    assert positions(await world.ask(FIRM, OTHER_FIRM, epoch="2027")) == [1]
     assert positions(await world.ask(FIRM, OTHER_FIRM, epoch="2024")) == []
+    assert await refused(world.ask(FIRM, epoch="1999")) == "unknown-epoch"
 
 
 async def test_an_expired_deposit_is_gone(world: World) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from broker.wire.exchange_service import ExchangeService
 from sluis.client.inbox import Inbox
+from sluis.client.keyring import KeyRing
 from sluis.client.receiver import ReceivedSignal, Receiver, ReceiveReport
 from sluis.envelope import Envelope, Field
 from sluis.signing import SigningKey
@@ -54,7 +55,7 @@ def connect(world: World, folder: Path, actor: Actor) -> Desk:
         broker.exchange, broker.matching, broker.mailbox, world.store, broker.desk.signer, world.clock
     )
 
-    async def card(oin: str) -> Any:
+    async def card_at(oin: str, *_: object) -> Any:
         return next(one.card for one in world.cast.registered if one.oin == oin)
 
     def check_receipt(message: envelope_pb2.Receipt, entry: bytes) -> Any:
@@ -75,13 +76,13 @@ def connect(world: World, folder: Path, actor: Actor) -> Desk:
     inbox = Inbox(folder / "inbox.sqlite")
     receiver = Receiver(
         oin=actor.oin,
-        keys=SimpleNamespace(sealing=actor.sealing),  # type: ignore[arg-type]  # as much as it uses
+        keys=KeyRing(SimpleNamespace(sealing=actor.sealing)),  # type: ignore[arg-type]  # as much as it uses
         connections=SimpleNamespace(exchange=stub, patience=0.2, patiently=patiently),  # type: ignore[arg-type]
         trust=SimpleNamespace(  # type: ignore[arg-type]  # as much as it uses
-            card=card,
+            card_at=card_at,
             check_receipt=check_receipt,
             keep_receipts=lambda: None,
-            receipt_key=world.receipt_key.public,
+            receipt_keys=world.receipt_key.public,
         ),
         inbox=inbox,
         bundle=bundle(),

@@ -14,6 +14,7 @@ import pytest
 
 from broker.wire.exchange_service import ExchangeService
 from sluis.client import sender as sender_module
+from sluis.client.keyring import KeyRing
 from sluis.client.outbox import Outbox
 from sluis.client.sender import Draft, PushOutcome, Sender, check_fields
 from sluis.errors import InvalidInput, NotAuthentic, SluisError, Unavailable
@@ -23,7 +24,7 @@ from sluis.sealing_keys import Suite
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import receipt_from_wire
 from tests.actors import Actor
-from tests.world import AGREEMENT, EPOCH, KIND, ORIGIN, PURPOSE, VALUES, FakeContext, World, bundle, pseudonym
+from tests.world import AGREEMENT, KIND, ORIGIN, PURPOSE, VALUES, FakeContext, World, bundle, pseudonym
 
 DECIDED = (datetime.now(UTC) - timedelta(days=60)).date().isoformat()
 FIELDS = {**VALUES, "decided_on": DECIDED}
@@ -196,7 +197,7 @@ async def office(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         receipt_from_wire(message).verify(world.receipt_key.public, log_origin=ORIGIN, entry=entry)
 
     async def current_epoch(*_: object) -> str:
-        return EPOCH
+        return str(world.clock.now.year)
 
     async def pseudonyms(subjects: Sequence[Identifier], *_: object) -> list[bytes]:
         made.pseudonyms.extend(subjects)
@@ -205,7 +206,7 @@ async def office(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     made.sender = Sender(
         oin=world.cast.nla.oin,
         agreement=AGREEMENT,
-        keys=SimpleNamespace(signing=world.cast.nla.signing),  # type: ignore[arg-type]  # as much as it uses
+        keys=KeyRing(SimpleNamespace(signing=world.cast.nla.signing)),  # type: ignore[arg-type]  # as much as it uses
         connections=SimpleNamespace(exchange=line, patience=0.5),  # type: ignore[arg-type]  # as above
         trust=SimpleNamespace(card=card, check_receipt=check_receipt, keep_receipts=lambda: None),  # type: ignore[arg-type]  # as above
         pseudonymiser=SimpleNamespace(current_epoch=current_epoch, pseudonyms=pseudonyms),  # type: ignore[arg-type]

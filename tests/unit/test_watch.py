@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from broker.epochs import EpochOffice
 from broker.storage.port import PartyStatus
 from sluis.errors import SluisError
 from sluis.header import Delivery
@@ -65,11 +66,12 @@ async def test_the_sender_cannot_tell_whether_anyone_watches(world: World) -> No
 
 async def test_another_subject_kind_epoch_or_delivery_is_not_told(world: World) -> None:
     await clients(world, FIRM, OTHER_FIRM)
-    await world.certify(FIRM, recipient=world.cast.body, epoch="2027")
+    EpochOffice(world.store, world.clock).announce("2026-2", None, "the next")
+    await world.certify(FIRM, recipient=world.cast.body, epoch="2026-2")
     await world.watch(FIRM)
     before = world.size
     await deposit(world, OTHER_FIRM)
-    await world.push(world.deposit(FIRM, epoch="2027"))
+    await world.push(world.deposit(FIRM, epoch="2026-2"))
     await world.certify(FIRM)
     await world.push(world.envelope(FIRM))
     assert "watch.hit" not in world.operations(before)

@@ -34,6 +34,15 @@ class Chapter:
     since: datetime | None  # when the rules came in force
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """Something that a party has yet to do about the signal."""
+
+    text: str
+    due: datetime
+    late: bool
+
+
 def show(context: Context) -> View | Redirect:
     """Show the exchange of an entry; a signal's id leads to its first entry."""
     key = context.parts["index"]
@@ -55,10 +64,24 @@ def show(context: Context) -> View | Redirect:
             "command": _command(context),
             "address": f"{PATH}/{first.log_index}",
             "provable": is_provable(exchange),
+            "owed": _owed(context, labels, exchange.exchange),
             "keeping": keeping_of(context, exchange.exchange) if exchange.exchange else None,
             "passed": any(chapter.story.result != DENIED for chapter in chapters if chapter.story),
         }
     )
+
+
+def _owed(context: Context, labels: Labels, exchange: str) -> list[Owed]:
+    """What is still to be done about the signal, soonest first."""
+    duties = context.reader.follow_ups.owed_about(exchange) if exchange else []
+    return [
+        Owed(
+            text=context.t(f"page.exchange.owed.{duty.act}", party=labels.party(duty.debtor)),
+            due=moment_of(duty.due_at_ms),
+            late=moment_of(duty.due_at_ms) < context.now,
+        )
+        for duty in duties
+    ]
 
 
 async def evidence(context: Context) -> Download:
