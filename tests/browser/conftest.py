@@ -57,4 +57,5 @@ def walks(office: Office, browser: "Browser", page: "Page") -> dict[Role, tuple[
     """For each role a browser that is signed in, and where her pages are."""
     have_two_versions(office)
     pages = {role: office.sign_in(browser, name, role) for role, name in OFFICERS.items()}
-    return {role: (one, places(office, one, role)) for role, one in pages.items()}
+    addresses = places(office, pages)
+    return {role: (one, addresses[role]) for role, one in pages.items()}

@@ -2,7 +2,7 @@
 """Where every page of the console is to be found, for each role; a page that nothing leads to is missed by a test."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -41,7 +41,6 @@ STEADY = (
     "/uitwisselingen",  # to an operator it says that it is not for her
 )
 OF_OFFICERS = (
-    "/uitwisselingen?result=denied",
     "/uitwisselingen.csv",
     "/beoordelen",
     "/tijdlijn",
@@ -51,7 +50,6 @@ OF_OFFICERS = (
     "/betrokkene",
     "/rapporten",
     "/rapporten/verwerkingen",
-    f"/rapporten/verwerkingen?agreement={AGREEMENT}",
     "/rapporten/dpia",
     "/rapporten/inbreuk?from=2026-01-01&to=2030-12-31",
     "/rapporten/jaarverslag",
@@ -83,8 +81,8 @@ EXCHANGE, ENDED = "one exchange", "one that ended"
 FOUND = (EXCHANGE, ENDED, "who was told", "a finding", "a flow", "a proposal", "a trial")
 LOOK_UPS = "a finding of look-ups"  # the officers of the inspectorate see only what it asks itself
 # The templates of the other pages are those of the officers; these show something that hers do not.
-ONLY_OPERATOR = ("/", "/afspraken?status=draft", "/uitwisselingen")
-ONLY_AUTHORITY = ("/", "/tijdlijn", "/rapporten", "/rapporten/bewaring", *OF_AUTHORITY, LOOK_UPS)
+ONLY_OPERATOR = ("/", "/uitwisselingen")
+ONLY_AUTHORITY = ("/", "/tijdlijn", *OF_AUTHORITY, LOOK_UPS)
 
 
 def names(role: Role) -> tuple[str, ...]:
@@ -99,12 +97,12 @@ def differing(role: Role) -> tuple[str, ...]:
     return {Role.OFFICER: names(role), Role.AUTHORITY: ONLY_AUTHORITY, Role.OPERATOR: ONLY_OPERATOR}[role]
 
 
-def places(office: "Office", page: "Page", role: Role) -> dict[str, str]:
-    """The addresses by those names; she is signed in on the page."""
-    found = () if role is Role.OPERATOR else _found(office, page)
-    assert all(found)
-    addresses = {name: name for name in names(role)} | dict(zip(FOUND, found, strict=False))
-    return addresses | ({LOOK_UPS: _look_ups(office, page)} if role is Role.AUTHORITY else {})
+def places(office: "Office", pages: Mapping[Role, "Page"]) -> dict[Role, dict[str, str]]:
+    """The addresses by those names; on each page somebody is signed in. What the officer finds is found once."""
+    found = dict(zip(FOUND, _found(office, pages[Role.OFFICER]), strict=True))
+    found[LOOK_UPS] = _look_ups(office, pages[Role.AUTHORITY])
+    assert all(found.values())
+    return {role: {name: found.get(name, name) for name in names(role)} for role in Role}
 
 
 def _found(office: "Office", page: "Page") -> tuple[str, ...]:

@@ -76,7 +76,7 @@ _MISSED = """(most) => {
   const due = Math.min(most, window.stops.length);
   return [at < due ? window.stops[at].outerHTML : "", window.unseen ?? ""];
 }"""
-MOST_STOPS = 25
+MOST_STOPS = 15
 
 
 def _passed_over(page: "Page") -> list[str]:
