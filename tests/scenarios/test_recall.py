@@ -110,6 +110,7 @@ async def test_a_recall_ends_in_a_receipt_of_each_holder_whatever_crashes(scene:
     cast = scene.stage.cast
     holders = (cast.foundation, *cast.bodies)
     signal_id = await held_by_all(scene.stage)
+    scene.stage.witness.start()  # a holder proves from the log whose key signed
     scene.stage.broker.start()
     away, present = holders[-AWAY:], holders[:-AWAY]
 
