@@ -45,11 +45,12 @@ async def no_alarm(_: Kit) -> bool:
 
 @pytest.fixture
 def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
-    """A body and the foundation hold a signal; no witness runs, so nobody waits here for proofs of receipts."""
+    """A body and the foundation hold a signal; nobody waits here for proofs of receipts."""
     monkeypatch.setattr("sluis.client.kit.load_bundle", functools.cache(load_bundle))
     monkeypatch.setattr("sluis.cli.followups.check_receipts", no_alarm)
     with set_scene(tmp_path, firms=1, bodies=("Waarmerk",)) as scene:
         signal = asyncio.run(held_by_all(scene.stage))
+        scene.stage.witness.start()  # a holder proves from the log whose key signed
         scene.stage.broker.start()
         yield Held(scene, signal)
 
