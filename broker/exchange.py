@@ -25,7 +25,7 @@ from uuid import UUID
 from broker.admission import Admitted, Directory, admit
 from broker.committer import Committer
 from broker.decide.model import Request
-from broker.facts import FactProver, Subject
+from broker.facts import FactProver, subject_of
 from broker.followup.duties import owe_after_release, severity_of
 from broker.messages import check_idempotency_key, decision_message
 from broker.policy.active import ActivePolicy
@@ -334,16 +334,6 @@ def check_times(header: Header, step: Step, *, current_key: bool) -> None:
         raise InvalidInput("signal-expired", where="expires_at")
     if header.expires_at_ms > now_ms + MAX_LIFE_MS:
         raise InvalidInput("clock-skew", "the expiry lies more than six years ahead", where="expires_at")
-
-
-def subject_of(header: Header) -> Subject:
-    """Whom a signal is about, as the broker knows it."""
-    return Subject(
-        agreement=header.agreement,
-        recipient=header.recipient,
-        epoch=header.epoch,
-        pseudonym=header.pseudonym,
-    )
 
 
 def passed_on_from(step: Step, header: Header) -> UUID | None:

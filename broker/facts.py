@@ -8,6 +8,7 @@ of an owner of the right role: unknown. A snapshot that does not hold the subjec
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from broker.decide.model import Fact, FactState, Party
 from broker.step import RegisterKey, Step
@@ -34,6 +35,29 @@ class Subject:
             epoch=self.epoch,
             pseudonym=self.pseudonym,
         )
+
+
+class AboutSubject(Protocol):
+    """What names a subject in a recipient's domain: a header, or a signal as it is kept."""
+
+    @property
+    def agreement(self) -> str: ...
+    @property
+    def recipient(self) -> str: ...
+    @property
+    def epoch(self) -> str: ...
+    @property
+    def pseudonym(self) -> bytes: ...
+
+
+def subject_of(signal: AboutSubject) -> Subject:
+    """Whom a signal is about, as the broker knows it."""
+    return Subject(
+        agreement=signal.agreement,
+        recipient=signal.recipient,
+        epoch=signal.epoch,
+        pseudonym=signal.pseudonym,
+    )
 
 
 class FactProver:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from broker.admission import Admitted, admit
 from broker.exchange import Desk
-from broker.mailbox.delivery import FRAME, MAX_ACKNOWLEDGE, POLL_SECONDS, Doorbell
+from broker.mailbox.delivery import Doorbell, Frames, distinct_indexes
 from broker.step import Needs, Step
 from broker.storage.follow_up_port import Duty, FollowUpView
 from broker.storage.port import Store
@@ -33,42 +33,19 @@ class FollowUpMailbox:
     def __init__(self, desk: Desk, store: Store, doorbell: Doorbell, stopping: Callable[[], bool]) -> None:
         self._desk = desk
         self._store = store
-        self._doorbell = doorbell
-        self._stopping = stopping
+        self._frames = Frames(desk, doorbell, stopping, even_stopped=True)
 
-    async def deliveries(
+    def deliveries(
         self, caller: Caller, *, follow: bool
     ) -> AsyncIterator[tuple[Sequence[followup_pb2.FollowUpDelivery], bool]]:
         """Yield frames of at most 20 deliveries, with True when nothing more waits.
 
         Ends after everything has been delivered unless `follow`. Raises what admission raises, also midway.
         """
-        recipient = (await self._desk.directory.admit(caller, even_stopped=True)).oin
-        bell = self._doorbell.listen(recipient)
-        after = -1
-        try:
-            while not self._stopping():
-                bell.clear()
-                rows = await asyncio.to_thread(self._read, recipient, after)
-                caller.check_validity(self._desk.clock())
-                await self._desk.directory.admit(caller, even_stopped=True)
-                if rows or not follow:
-                    after = rows[-1].log_index if rows else after
-                    yield rows, len(rows) < FRAME
-                if len(rows) == FRAME:
-                    continue
-                if not follow:
-                    return
-                try:
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await bell.wait()
-                except TimeoutError:
-                    continue
-        finally:
-            self._doorbell.leave(recipient, bell)
+        return self._frames.of(caller, self._read, follow=follow)
 
-    def _read(self, recipient: str, after: int) -> list[followup_pb2.FollowUpDelivery]:
-        return [self._message(view) for view in self._store.follow_ups.mailbox(recipient, after, FRAME)]
+    def _read(self, recipient: str, after: int, limit: int) -> list[followup_pb2.FollowUpDelivery]:
+        return [self._message(view) for view in self._store.follow_ups.mailbox(recipient, after, limit)]
 
     def _message(self, view: FollowUpView) -> followup_pb2.FollowUpDelivery:
         message = followup_pb2.FollowUpDelivery(
@@ -89,12 +66,9 @@ class FollowUpMailbox:
         self, caller: Caller, log_indexes: Sequence[int]
     ) -> followup_pb2.AcknowledgeFollowUpsResponse:
         """Confirm deliveries; each is logged behind what it confirms. Repeating it is harmless."""
-        if len(log_indexes) > MAX_ACKNOWLEDGE:
-            raise InvalidInput("batch-too-large", f"at most {MAX_ACKNOWLEDGE} acknowledgements at once")
-        if any(index >= 1 << 62 for index in log_indexes):
-            raise InvalidInput("malformed-request", where="log_indexes")
+        indexes = distinct_indexes(log_indexes)
         recipient = await self._desk.directory.admit(caller, even_stopped=True)
-        return await self._desk.committer.submit(_Acknowledge(recipient, tuple(dict.fromkeys(log_indexes))))
+        return await self._desk.committer.submit(_Acknowledge(recipient, indexes))
 
     async def duties(
         self, caller: Caller, request: followup_pb2.ListDutiesRequest

@@ -20,7 +20,7 @@ from functools import partial
 from broker.admission import Admitted, admit
 from broker.decide.model import Request
 from broker.exchange import MAX_AGE_MS, MAX_AHEAD_MS, Desk, check_offer, first_answer
-from broker.facts import Subject
+from broker.facts import subject_of
 from broker.followup.binding import bind, check_against_earlier
 from broker.followup.duties import Owed, demand_duty, do_duty
 from broker.followup.holders import held_signal, sent_signal
@@ -164,12 +164,7 @@ class _Send:
         return answer
 
     def _request(self, step: Step, signal: KnownSignal, addressee: str) -> Request:
-        subject = Subject(
-            agreement=signal.agreement,
-            recipient=signal.recipient,
-            epoch=signal.epoch,
-            pseudonym=signal.pseudonym,
-        )
+        subject = subject_of(signal)
         step.read_more(Needs(parties=frozenset({addressee}), registers=self.desk.prover.needs(subject)))
         return Request(
             operation=DECIDED[self.signed.statement.act],

@@ -10,6 +10,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from broker.admission import Admitted, admit
@@ -54,32 +56,43 @@ class Doorbell:
             del self._events[recipient]
 
 
-class Mailbox:
-    """Delivers and takes acknowledgements."""
+class Indexed(Protocol):
+    """What lies in a mailbox, in the order of the log."""
 
-    def __init__(self, desk: Desk, store: Store, doorbell: Doorbell, stopping: Callable[[], bool]) -> None:
-        self._desk = desk
-        self._store = store
-        self._doorbell = doorbell
-        self._stopping = stopping
+    @property
+    def log_index(self) -> int: ...
 
-    async def deliveries(
-        self, caller: Caller, *, follow: bool
-    ) -> AsyncIterator[tuple[Sequence[DeliveryView], bool]]:
-        """Yield frames of at most 20 deliveries, with True when nothing more waits.
 
-        Ends after the mailbox has been delivered unless `follow`. Raises what admission raises, also midway.
+M = TypeVar("M", bound=Indexed)
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Reads a recipient's mailbox in frames, and goes on as long as its caller may."""
+
+    desk: Desk
+    doorbell: Doorbell
+    stopping: Callable[[], bool]
+    even_stopped: bool = False
+
+    async def of(
+        self, caller: Caller, read: Callable[[str, int, int], Sequence[M]], *, follow: bool
+    ) -> AsyncIterator[tuple[Sequence[M], bool]]:
+        """Yield frames of at most 20, with True when nothing more waits; `read` has recipient, after, limit.
+
+        Ends after everything has been delivered unless `follow`. Raises what admission raises, also midway.
         """
-        recipient = (await self._desk.directory.admit(caller)).oin
-        bell = self._doorbell.listen(recipient)
+        admit = partial(self.desk.directory.admit, caller, even_stopped=self.even_stopped)
+        recipient = (await admit()).oin
+        bell = self.doorbell.listen(recipient)
         after = -1
         try:
-            while not self._stopping():
+            while not self.stopping():
                 bell.clear()
-                rows = await asyncio.to_thread(self._store.mailbox, recipient, after, FRAME)
+                rows = await asyncio.to_thread(read, recipient, after, FRAME)
                 # Also while nothing comes: a stream ends soon after its party was stopped.
-                caller.check_validity(self._desk.clock())
-                await self._desk.directory.admit(caller)
+                caller.check_validity(self.desk.clock())
+                await admit()
                 if rows or not follow:
                     after = rows[-1].log_index if rows else after
                     yield rows, len(rows) < FRAME
@@ -93,18 +106,42 @@ class Mailbox:
                 except TimeoutError:
                     continue
         finally:
-            self._doorbell.leave(recipient, bell)
+            self.doorbell.leave(recipient, bell)
+
+
+class Mailbox:
+    """Delivers and takes acknowledgements."""
+
+    def __init__(self, desk: Desk, store: Store, doorbell: Doorbell, stopping: Callable[[], bool]) -> None:
+        self._desk = desk
+        self._store = store
+        self._frames = Frames(desk, doorbell, stopping)
+
+    def deliveries(
+        self, caller: Caller, *, follow: bool
+    ) -> AsyncIterator[tuple[Sequence[DeliveryView], bool]]:
+        """Yield frames of at most 20 deliveries, with True when nothing more waits.
+
+        Ends after the mailbox has been delivered unless `follow`. Raises what admission raises, also midway.
+        """
+        return self._frames.of(caller, self._store.mailbox, follow=follow)
 
     async def acknowledge(
         self, caller: Caller, log_indexes: Sequence[int]
     ) -> exchange_pb2.AcknowledgeResponse:
         """Confirm deliveries; each is logged behind its release. Repeating it is harmless."""
-        if len(log_indexes) > MAX_ACKNOWLEDGE:
-            raise InvalidInput("batch-too-large", f"at most {MAX_ACKNOWLEDGE} acknowledgements at once")
-        if any(index >= 1 << 62 for index in log_indexes):
-            raise InvalidInput("malformed-request", where="log_indexes")
+        indexes = distinct_indexes(log_indexes)
         recipient = await self._desk.directory.admit(caller)
-        return await self._desk.committer.submit(_Acknowledge(recipient, tuple(dict.fromkeys(log_indexes))))
+        return await self._desk.committer.submit(_Acknowledge(recipient, indexes))
+
+
+def distinct_indexes(log_indexes: Sequence[int]) -> tuple[int, ...]:
+    """What is acknowledged, each once. Raises InvalidInput `batch-too-large`, `malformed-request`."""
+    if len(log_indexes) > MAX_ACKNOWLEDGE:
+        raise InvalidInput("batch-too-large", f"at most {MAX_ACKNOWLEDGE} acknowledgements at once")
+    if any(index >= 1 << 62 for index in log_indexes):
+        raise InvalidInput("malformed-request", where="log_indexes")
+    return tuple(dict.fromkeys(log_indexes))
 
 
 @dataclass(frozen=True, slots=True)

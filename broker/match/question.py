@@ -21,7 +21,7 @@ from uuid import UUID
 from broker.admission import Admitted, admit
 from broker.decide.model import Decision, Request
 from broker.exchange import Desk, first_answer, kept_fields
-from broker.facts import Subject
+from broker.facts import subject_of
 from broker.followup.duties import owe_after_release
 from broker.match.digest import Digests
 from broker.messages import decision_message
@@ -209,16 +209,6 @@ class Verdict:
 
     envelope: Envelope
     ruling: Ruling
-
-
-def subject_of(signal: StoredSignal) -> Subject:
-    """Whom a deposited signal is about."""
-    return Subject(
-        agreement=signal.agreement,
-        recipient=signal.recipient,
-        epoch=signal.epoch,
-        pseudonym=signal.pseudonym,
-    )
 
 
 def decide_release(desk: Desk, step: Step, signal: StoredSignal, purpose: str) -> Verdict:

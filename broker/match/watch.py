@@ -11,7 +11,8 @@ signal where it was, to be asked for.
 from uuid import UUID
 
 from broker.decide.model import Request
-from broker.exchange import Desk, subject_of
+from broker.exchange import Desk
+from broker.facts import subject_of
 from broker.match.question import decide_release, hand_over
 from broker.ruling import rule_on
 from broker.step import RegisterKey, Step

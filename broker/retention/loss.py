@@ -17,7 +17,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from broker.decide.model import FactState
-from broker.facts import FactProver, Subject
+from broker.facts import FactProver, subject_of
 from broker.retention.terms import later
 from broker.step import Needs, Step, rfc3339
 from broker.storage.retention_port import RetainedSignal
@@ -96,13 +96,3 @@ class LookForLoss:
             midnight = datetime.combine(day, time(), self.zone)
             moments.append(int(midnight.timestamp() * 1000))
         return min(moments)
-
-
-def subject_of(signal: RetainedSignal) -> Subject:
-    """Whom a signal is about, as the broker knows it."""
-    return Subject(
-        agreement=signal.agreement,
-        recipient=signal.recipient,
-        epoch=signal.epoch,
-        pseudonym=signal.pseudonym,
-    )
