@@ -61,11 +61,8 @@ class Desk:
         return [json.loads(line) for line in self.file.read_text("utf-8").splitlines()]
 
 
-def connect(world: World, folder: Path, actor: Actor) -> Desk:
-    """Open a kit on the files of a folder."""
-    folder.mkdir(exist_ok=True)
-    service = FollowUpService(world.broker.follow_ups, world.broker.follow_up_mailbox, world.clock)
-    book, inbox = FollowUpBook(folder / "followups.sqlite"), Inbox(folder / "inbox.sqlite")
+def trust_of(world: World) -> Any:
+    """As much of a kit's trust as follow-ups use."""
 
     async def card_at(oin: str, log_index: int, at: datetime, *, even_stopped: bool = False) -> Any:
         assert even_stopped
@@ -77,6 +74,21 @@ def connect(world: World, folder: Path, actor: Actor) -> Desk:
         receipt = receipt_from_wire(message)
         receipt.verify(world.receipt_key.public, log_origin=ORIGIN, entry=entry)
         return receipt
+
+    return SimpleNamespace(
+        card_at=card_at,
+        check_receipt=check_receipt,
+        forget_card=lambda _: None,
+        keep_receipts=lambda: None,
+        receipt_keys=world.receipt_key.public,
+    )
+
+
+def connect(world: World, folder: Path, actor: Actor) -> Desk:
+    """Open a kit on the files of a folder."""
+    folder.mkdir(exist_ok=True)
+    service = FollowUpService(world.broker.follow_ups, world.broker.follow_up_mailbox, world.clock)
+    book, inbox = FollowUpBook(folder / "followups.sqlite"), Inbox(folder / "inbox.sqlite")
 
     def call(name: str) -> Callable[..., Awaitable[Any]]:
         async def made(request: Any, **_: float) -> Any:
@@ -104,18 +116,11 @@ def connect(world: World, folder: Path, actor: Actor) -> Desk:
         ListDuties=call("ListDuties"),
         ReceiveFollowUps=receive,
     )
-    trust: Any = SimpleNamespace(
-        card_at=card_at,
-        check_receipt=check_receipt,
-        forget_card=lambda _: None,
-        keep_receipts=lambda: None,
-        receipt_keys=world.receipt_key.public,
-    )
     kit = FollowUps(
         oin=actor.oin,
         keys=KeyRing(SimpleNamespace(signing=actor.signing, cache=bytes(32))),  # type: ignore[arg-type]  # as much as it uses
         connections=SimpleNamespace(follow_ups=stub, patience=0.0, patiently=patiently),  # type: ignore[arg-type]
-        trust=trust,
+        trust=trust_of(world),
         inbox=inbox,
         book=book,
         corrector=SimpleNamespace(),  # type: ignore[arg-type]  # the scenario corrects
