@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Questions: by the kit, plain and with digests, by hand, in closed epochs, with what was tampered with; watch lists."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from sluis.deposit_digest import DigestHeader
+from sluis.signing import SigningKey
+from tests.simulation.matching import Part
+from tests.simulation.stage import FIRM, LATEST, SOME, TROUBLE, Stage
+from tests.simulation.trouble import Trouble
+
+HOW = ("a bit of the body", "another domain", "another epoch", "another signature", "an earlier place", "cut short")
+
+
+class MatchingRules(Stage):
+    """What the certification body asks."""
+
+    @rule(trouble=TROUBLE, private=st.booleans(), fresh=st.booleans())
+    def asks_about_all_clients(self, trouble: Trouble, private: bool, fresh: bool) -> None:
+        """The kit asks in every live epoch that it knows; when it missed that one was closed, it catches up."""
+        body = self.cast.body
+        if not self.knows(body, fresh=fresh):
+            return
+        told = self.matching.match(self.epochs.to_ask(body), trouble, private=private)
+        if told == "epoch-closed":
+            assert not fresh
+            self.epochs.learn(body)
+            assert self.matching.match(self.epochs.to_ask(body), Trouble.NONE, private=private) != "epoch-closed"
+
+    @rule(firm=FIRM, number=LATEST, trouble=TROUBLE, other=st.booleans())
+    def asks_about_one(self, firm: str, number: int, trouble: Trouble, other: bool) -> None:
+        """A question about one firm, in any epoch; another body finds nothing of what is not for it."""
+        by = self.cast.other_body if other else self.cast.body
+        epoch = "1999" if number == 20 else self.any_epoch(number)
+        self.matching.ask(firm, epoch, by, trouble)
+
+    @rule(firm=FIRM, number=LATEST, place=SOME, other=st.booleans())
+    def claims(self, firm: str, number: int, place: int, other: bool) -> None:
+        """A claim by hand under a digest that was given, or one that was not, or to another, or of another epoch."""
+        epoch = self.any_epoch(number)
+        given = sorted(self.matching.given)
+        digest = given[place % len(given)][0] if given and place < 15 else self.world.size - 1 - place % 5
+        by = self.cast.other_body if other else self.cast.body
+        self.matching.ask(firm, epoch, by, Trouble.NONE, digest)
+
+    @rule(number=LATEST, who=st.sampled_from(["nla", "sna", "body", "other_body"]))
+    def fetches_a_digest(self, number: int, who: str) -> None:
+        """A digest by hand: nobody gets one of another's domain."""
+        self.matching.fetch(getattr(self.cast, who), self.any_epoch(number))
+
+    @rule(how=st.sampled_from(HOW), number=LATEST)
+    def is_given_a_false_digest(self, how: str, number: int) -> None:
+        """Somebody changes a digest on its way: the kit claims nothing under it."""
+        key = SigningKey.generate() if how == "another signature" else self.world.receipt_key
+
+        def change(part: Part) -> Iterable[Part]:
+            if part.HasField("start") and part.start.header:
+                header = DigestHeader.decode(part.start.header)
+                changes: dict[str, object] = {
+                    "another domain": {"recipient": self.cast.other_body.oin},
+                    "another epoch": {"epoch": "1999"},
+                    "an earlier place": {"until": max(header.until - 1, header.since)},
+                }.get(how, {})
+                part.start.header = replace(header, **changes).encode()  # type: ignore[arg-type]  # of its fields
+                part.start.signature = key.sign(part.start.header)
+            if part.body and how == "a bit of the body":
+                part.body = bytes([part.body[0] ^ 1]) + part.body[1:]
+            return [] if part.body and how == "cut short" else [part]
+
+        self.matching.tampered(self.any_epoch(number), change)
+
+    @rule(
+        firms=st.lists(FIRM, max_size=3, unique=True),
+        days=st.one_of(st.integers(0, 92), st.integers(93, 100)),
+        number=LATEST,
+    )
+    def watches(self, firms: list[str], days: int, number: int) -> None:
+        """The body leaves a watch list, renews it, or takes it back; not too long, and of no more than its clients."""
+        self.watch_list(firms, self.any_epoch(number), days)

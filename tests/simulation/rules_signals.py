@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""Signals: sent, deposited, repeated, delivered, acknowledged late, and what is refused at the door."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from sluis.errors import SluisError, Unavailable
+from tests.actors import Actor
+from tests.simulation.model import DAY, MINUTE, Signal
+from tests.simulation.stage import DAYS, FIRM, LATEST, TROUBLE, Stage
+from tests.simulation.trouble import Trouble
+
+WRONG = {
+    "clock ahead": {"created": 6 * MINUTE},
+    "clock a little ahead": {"created": 4 * MINUTE},
+    "clock behind": {"created": -31 * DAY},
+    "sealed long ago": {"created": -29 * DAY},
+    "expired": {"created": -DAY, "expires": 0},
+    "H5": {"investigation": True},
+    "a field too many, and strict": {"extra": True, "strict": True},
+    "an epoch that is not there": {"epoch": "1999"},
+}
+
+
+class SignalRules(Stage):
+    """What senders and recipients do with signals."""
+
+    @rule(firm=FIRM, trouble=TROUBLE, days=DAYS, severe=st.booleans(), extra=st.booleans(), fresh=st.booleans())
+    def sends(self, firm: str, trouble: Trouble, days: int, severe: bool, extra: bool, fresh: bool) -> None:
+        """The inspectorate sends a fine to the foundation."""
+        made = {"severe": severe, "extra": extra, "expires_ms": self.model.now() + days * DAY}
+        self._sealed(self.cast.nla, self.cast.sna, firm, trouble, fresh, made)
+
+    @rule(firm=FIRM, trouble=TROUBLE, days=DAYS, severe=st.booleans(), fresh=st.booleans(), number=LATEST)
+    def deposits(self, firm: str, trouble: Trouble, days: int, severe: bool, fresh: bool, number: int) -> None:
+        """The foundation deposits a fact for a certification body, passed on from a fine that it holds if it can."""
+        copies = [one for one in self.play.holder(self.cast.sna).copies if one in self.model.signals]
+        previous = copies[number % len(copies)] if copies and number % 4 else None
+        made = {"severe": severe, "expires_ms": self.model.now() + days * DAY, "previous": previous}
+        firm = self.model.signals[previous].firm if previous else firm
+        self._sealed(self.cast.sna, self.cast.body, firm, trouble, fresh, made)
+
+    def _sealed(
+        self, by: Actor, to: Actor, firm: str, trouble: Trouble, fresh: bool, made: dict[str, object]
+    ) -> None:
+        """Seal in the epoch that the sender believes in; one that was refused as closed is sealed anew."""
+        if not self.knows(by, fresh=fresh):
+            return
+        told = "epoch-closed"
+        for attempt in range(2):
+            epoch = self.epochs.believed(by)
+            if epoch is None:
+                return
+            told = self.play.push(self.play.seal(firm, by=by, to=to, epoch=epoch, **made), trouble)
+            if told != "epoch-closed" or not self.heard(by):
+                break
+            assert not (fresh or attempt), "who knows the epochs of now seals in one that takes signals"
+            self.epochs.learn(by)
+        assert told not in ("unknown-epoch", "epoch-not-begun", "clock-skew", "signal-expired")
+
+    @rule(firm=FIRM, wrong=st.sampled_from(sorted(WRONG)), deposit=st.booleans(), number=LATEST)
+    def sends_what_should_not_pass(self, firm: str, wrong: str, deposit: bool, number: int) -> None:
+        """A clock that disagrees, an expired signal, data of an investigation, another epoch than the present one."""
+        now, how = self.model.now(), dict(WRONG[wrong])
+        by, to = (self.cast.sna, self.cast.body) if deposit else (self.cast.nla, self.cast.sna)
+        made = {
+            "epoch": how.pop("epoch", self.any_epoch(number)),
+            "created_ms": now + int(how.pop("created", 0)),
+            "expires_ms": now + int(how.pop("expires", 90 * DAY)),
+            **how,
+        }
+        self.play.push(self.play.seal(firm, by=by, to=to, **made))
+
+    @rule(firm=FIRM, number=LATEST)
+    def goes_past_the_foundation(self, firm: str, number: int) -> None:
+        """A fine straight to a certification body: the wrong channel, whatever the register says."""
+        nla, body = self.cast.nla, self.cast.body
+        signal = self.play.seal(firm, by=nla, to=body, epoch=self.any_epoch(number), wrong_channel=True)
+        assert self.play.push(signal) != "permit"
+
+    @rule(number=LATEST)
+    def repeats(self, number: int) -> None:
+        """A push that was answered is sent again: one effect, the first answer, however late and in which epoch."""
+        signal = self.any_signal(number)
+        if signal is None or signal.replaces or not self.heard(self.play.actors[signal.sender]):
+            return
+        size, now = self.world.size, self.model.now()
+        if signal.permitted and signal.gone:
+            with pytest.raises(SluisError) as caught:
+                self.play.push_again(signal)
+            assert caught.value.code == "signal-exists"
+        elif signal.permitted or signal.expires_ms > now:  # the answer to a refused one ends with its expiry
+            assert self.play.push_again(signal)
+        assert self.world.size == size
+
+    @rule(trouble=TROUBLE, who=st.sampled_from(["sna", "body"]), confirmed=st.booleans())
+    def reads_the_mailbox(self, trouble: Trouble, who: str, confirmed: bool) -> None:
+        """A recipient takes in what waits; it may confirm that much later, when it has ended."""
+        actor: Actor = getattr(self.cast, who)
+        if not self.heard(actor):
+            with pytest.raises(SluisError) as caught:
+                self.play.read(actor)
+            assert caught.value.code == self.model.caller(actor.oin)
+            return
+        for view in self.play.read(actor):
+            entry = json.loads(view.entry)
+            assert (entry["decision"], entry["recipient"]) == ("permit", actor.oin)  # G5
+            assert entry["rules"] or entry["operation"] == "signal.correct"
+        if confirmed:
+            self.play.acknowledge(actor, trouble)
+
+    @rule(trouble=TROUBLE, who=st.sampled_from(["sna", "body"]))
+    def confirms_late(self, trouble: Trouble, who: str) -> None:
+        """It confirms what it read some time ago."""
+        actor: Actor = getattr(self.cast, who)
+        if self.heard(actor):
+            self.play.acknowledge(actor, trouble)
+
+    @rule(firm=FIRM, number=LATEST)
+    def the_clock_of_the_broker_is_behind(self, firm: str, number: int) -> None:
+        """A broker whose clock is behind its log does nothing, and says so."""
+        signal: Signal = self.play.seal(firm, by=self.cast.nla, to=self.cast.sna, epoch=self.any_epoch(number))
+        if not self.heard(self.cast.nla):
+            return
+        size, now = self.world.size, self.world.clock.now
+        newest = self.world.store.head().last_time_ms
+        self.world.clock.now = datetime.fromtimestamp(newest / 1000 - 3600, UTC)
+        with pytest.raises(Unavailable) as caught:
+            self.play.run(self.world.push(self.play.envelopes[signal.signal_id]))
+        self.world.clock.now = now
+        assert (caught.value.code, self.world.size) == ("clock-behind-log", size)

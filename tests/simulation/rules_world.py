@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: EUPL-1.2
+"""The world around them: time, certificates, stops, revocations, restarts, clocks that leap, legal holds."""
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from broker.retention.keeper import confirm_clock
+from sluis.errors import Conflict, SluisError
+from tests.retention_world import Office, keeper
+from tests.simulation.epochs import OFFICERS
+from tests.simulation.model import AGREEMENT
+from tests.simulation.stage import FIRM, FIRMS, LATEST, Stage
+
+DAYS = st.sampled_from([1, 3, 30, 36, 100, 190])
+WHO = st.sampled_from(["nla", "sna", "body"])
+
+
+class WorldRules(Stage):
+    """What happens to everybody."""
+
+    @rule(days=DAYS, renewed=st.booleans(), hours=st.sampled_from([0, 5]))
+    def time_passes(self, days: int, renewed: bool, hours: int) -> None:
+        """Days go by; what has ended is destroyed, and what is due becomes overdue. Registers are mostly kept up."""
+        self.world.clock.move(days=days, hours=hours)
+        self.play.sweep()
+        self.epochs.keep()
+        if renewed:
+            self._renew(*FIRMS)
+
+    @rule(firms=st.lists(FIRM, max_size=3, unique=True), last=st.sampled_from([-3, 0, 10, 400]))
+    def certificates_change(self, firms: list[str], last: int) -> None:
+        """The register holds other firms, or these until another day."""
+        day = (self.world.clock.now.date()).toordinal() + last
+        self._renew(*firms, last_day=type(self.world.clock.now.date()).fromordinal(day).isoformat())
+        self.play.sweep()
+
+    @rule(last=st.sampled_from(["2029-12-31", "2027-01-01"]))
+    def certificates_are_all_there(self, last: str) -> None:
+        """The register holds all firms again."""
+        self._renew(*FIRMS, last_day=last)
+
+    def _renew(self, *firms: str, last_day: str = "2029-12-31") -> None:
+        """The foundation keeps up its registers in every epoch where that can be done."""
+        for name in self.model.ages:
+            for recipient in (self.cast.sna, self.cast.body):
+                self.play.register(*firms, epoch=name, to=recipient, last_day=last_day)
+
+    @rule(what=st.sampled_from(["agreement", "party", "party", "certificate"]), who=WHO)
+    def is_stopped(self, what: str, who: str) -> None:
+        """A stop of the agreement; of a party, which may still say what it owes; or of all that a party sends."""
+        actor = getattr(self.cast, who)
+        target = AGREEMENT if what == "agreement" else actor.oin
+        if what == "certificate" and actor.oin not in self.model.revoked:
+            self.play.revoke(actor)
+        elif what != "certificate" and target not in self.model.stopped:
+            self.play.stop(target)
+
+    @precondition(lambda self: self.model.stopped or self.model.revoked)
+    @rule()
+    def all_goes_on(self) -> None:
+        """Every stop is lifted."""
+        for target in sorted(self.model.stopped):
+            self.play.resume(target)
+        for actor in self.parties:
+            if actor.oin in self.model.revoked:
+                self.play.reinstate(actor)
+
+    @rule()
+    def is_restarted(self) -> None:
+        """A new process of the broker."""
+        self.play.restart()
+
+    @rule(confirmed=st.booleans(), days=st.sampled_from([3, 30]))
+    def the_clock_leaps(self, confirmed: bool, days: int) -> None:
+        """A clock that leapt destroys nothing, until an operator says which day it is."""
+        self.world.store.retention.set_swept(self.world.clock.ms())
+        self.world.clock.move(days=days)
+        with pytest.raises(Conflict) as caught:
+            self.play.run(keeper(self.world).sweep())
+        assert caught.value.code == "clock-leapt"
+        if confirmed:
+            confirm_clock(self.world.store, self.world.clock, self.world.clock.now.date())
+            self.play.sweep()
+
+    @rule(number=LATEST, twice=st.booleans())
+    def is_held(self, number: int, twice: bool) -> None:
+        """Two officers keep a signal from destruction; one of them alone cannot."""
+        signal = self.any_signal(number)
+        if signal is None:
+            return
+        first = "jz-1" if signal.sender == self.cast.nla.oin else "jz-2"
+        expected = "" if signal.permitted and not signal.gone else "not-found"
+        if {self.cast.nla.oin, self.cast.sna.oin if first == "jz-2" else ""} & self.model.stopped:
+            expected = "party-stopped"
+        officers = (first, first) if twice else (first, "fg-1")
+        try:
+            hold = self._office().hold(str(signal.signal_id), officers=officers)
+        except SluisError as error:
+            assert error.code == ("approvals-missing" if twice else expected)
+            return
+        assert not (twice or expected)
+        self.holds[hold.hold_id] = (hold, signal, officers)
+        signal.holds.add(hold.hold_id)
+
+    @precondition(lambda self: self.holds)
+    @rule(number=LATEST)
+    def is_let_go(self, number: int) -> None:
+        """The hold is lifted; what has ended goes with the next sweep."""
+        if {self.cast.nla.oin, self.cast.sna.oin} & self.model.stopped:
+            return
+        hold, signal, officers = self.holds.pop(list(self.holds)[number % len(self.holds)])
+        self._office().lift(hold, officers=officers)
+        signal.holds.discard(hold.hold_id)
+
+    def _office(self) -> Office:
+        office = Office.__new__(Office)  # its officers are enrolled in the template
+        office.world, office.keys = self.world, OFFICERS
+        return office
