@@ -156,6 +156,10 @@ def _keep(
             after_loss=term.after_loss,
         )
     )
+    if before.lost_at_ms is not None:
+        # The months after a lost certificate go on: a correction does not let them begin anew.
+        until_ms = min(before.retain_until_ms, term.until_ms)
+        step.tx.retention.set_loss(header.signal_id.bytes, before.lost_at_ms, until_ms)
 
 
 def _entry(step: Step, first: KnownSignal) -> Mapping[str, Any]:

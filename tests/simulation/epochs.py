@@ -5,11 +5,10 @@ A party knows the epochs as of the last time that it asked (a real `EpochBook`, 
 it may miss a rotation. An evaluator destroys a seed as its command does (`evaluator/ending.py`), from a real seed file.
 """
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -24,11 +23,11 @@ from sluis.keys import KeyFolder
 from tests.actors import Actor
 from tests.retention_world import Office
 from tests.simulation.model import DAY, Age
-from tests.simulation.play import FIRMS, Play
+from tests.simulation.play import FIRMS, Play, expect
 from tests.simulation.trouble import Trouble
 from tests.unit.epoch_samples import Evaluators, desk_of, forget_epochs
 from tests.unit.match_samples import pseudonym_of
-from tests.world import World, make_database, open_world
+from tests.world import make_database, open_world
 
 FIRST = "2026"
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -194,8 +193,7 @@ class Epochs:
             told = ""
         except SluisError as error:
             told = error.code
-        assert told == expected, (told, expected)
-        return told
+        return expect(told, expected)
 
     # what evaluators do
 
@@ -209,7 +207,7 @@ class Epochs:
             self.play.call(trouble, lambda: self._destroy(actor, name))
         except SluisError as error:
             told = error.code
-        assert told == expected, (told, expected)
+        expect(told, expected)
         self.shares[actor] = EvaluatorShares.load(seed_file(self.world.folder, actor))
         if not told and actor.oin in age.seeds:
             age.seeds.remove(actor.oin)

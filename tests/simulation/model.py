@@ -15,11 +15,9 @@ from zoneinfo import ZoneInfo
 ZONE = ZoneInfo("Europe/Amsterdam")
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 CLOCKS_APART, OLDEST = 5 * MINUTE, 30 * DAY
-FIELDS = frozenset(  # Waadi 14b / BAAI 2:1(3): what may be told of a fine
-    "establishment_number firm_name address postcode city law article count found_on decided_on".split()
-)
-DECIDED = date(2026, 3, 2)  # of the fines that are played
-LOOK_BACK = date(2028, 3, 2)  # BAAI 2:1(4)
+FIRM_FIELDS = {"establishment_number", "firm_name", "address", "postcode", "city"}
+FIELDS = FIRM_FIELDS | {"law", "article", "count", "found_on", "decided_on"}  # BAAI 2:1(3)
+LOOK_BACK = date(2028, 3, 2)  # BAAI 2:1(4): the fines that are played were decided on two years before
 SECOND_TERM = date(2026, 7, 1)  # from then on a certification body owes feedback too
 WATCH_DAYS = 92
 AGREEMENT = "agreement"
@@ -40,7 +38,9 @@ def months_after(at_ms: int, months: int) -> int:
     start = day_of(at_ms)
     year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
     first_of_next = date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
-    return midnight_after(min(date(year, month + 1, 1) + timedelta(start.day - 1), first_of_next - timedelta(1)))
+    return midnight_after(
+        min(date(year, month + 1, 1) + timedelta(start.day - 1), first_of_next - timedelta(1))
+    )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -202,7 +202,9 @@ class Model:
         if signal.severe:
             self.owe("attend", signal, self.now() + 4 * HOUR)
 
-    def owe(self, act: str, signal: Signal, due_ms: int, follow_up: UUID | None = None, to: str | None = None) -> None:
+    def owe(
+        self, act: str, signal: Signal, due_ms: int, follow_up: UUID | None = None, to: str | None = None
+    ) -> None:
         """The recipient of a signal owes its sender this, unless another."""
         creditor = signal.sender if to is None else to
         self.duties.append(
@@ -285,7 +287,11 @@ class Model:
 
     def end_of(self, age: Age) -> int | None:
         """When the next epoch begins, as far as that is known."""
-        later = [other.begins_ms for other in self.ages.values() if other.begins_ms > age.begins_ms and not other.never]
+        later = [
+            other.begins_ms
+            for other in self.ages.values()
+            if other.begins_ms > age.begins_ms and not other.never
+        ]
         return min(later, default=None)
 
     def in_use(self, epoch: str) -> bool:

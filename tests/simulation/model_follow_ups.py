@@ -27,7 +27,7 @@ def answer_to(model: Model, act: str, signal: Signal, author: str, refers_to: UU
         return "not-a-holder"
     match act:
         case "answer":
-            return _open(model, "answer", signal, refers_to) and "already-done" or _decided(model, signal)
+            return (_open(model, "answer", signal, refers_to) and "already-done") or _decided(model, signal)
         case "ask":
             return _decided(model, signal)
         case "correct" | "rectify" | "recall":
@@ -114,7 +114,10 @@ def take_back(model: Model, act: str, signal: Signal, follow_up: UUID) -> None:
     for copy in copies:
         copy.was_held = bool(copy.holds) if not copy.taken_back else copy.was_held
         copy.taken_back = True
-        done(model, [duty for duty in model.duties if duty.signal_id == copy.signal_id and duty.act != "fulfil"])
+        done(
+            model,
+            [duty for duty in model.duties if duty.signal_id == copy.signal_id and duty.act != "fulfil"],
+        )
 
 
 def notify(model: Model, copies: list[Signal], follow_up: UUID, author: str) -> None:

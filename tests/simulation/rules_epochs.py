@@ -4,7 +4,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.simulation.stage import LATEST, TROUBLE, FIRMS, Stage
+from tests.simulation.stage import FIRMS, LATEST, TROUBLE, Stage
 from tests.simulation.trouble import Trouble
 
 MOST_EPOCHS = 5
@@ -46,11 +46,6 @@ class EpochRules(Stage):
     def destroys_a_seed(self, who: int, number: int, trouble: Trouble) -> None:
         """An evaluator's people try to; the log must say that nothing is left."""
         self.epochs.destroy(who, self.any_epoch(number), trouble)
-
-    @rule(who=st.sampled_from(["nla", "sna", "body"]))
-    def learns_the_epochs(self, who: str) -> None:
-        """A party asks which epochs there are."""
-        self.knows(getattr(self.cast, who), fresh=True)
 
     def _load(self, name: str) -> None:
         for recipient in (self.cast.sna, self.cast.body):

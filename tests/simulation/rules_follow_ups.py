@@ -2,7 +2,7 @@
 """What parties say of signals afterwards: questions, feedback, attention, corrections, recalls, and who is told."""
 
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import precondition, rule
 
 from sluis.followup import Act
 from tests.simulation.stage import LATEST, TROUBLE, Stage
@@ -15,11 +15,18 @@ INTERIM = {"outcome": "RECEIVED"}
 class FollowUpRules(Stage):
     """The rest of a signal's life. Of signals that were refused, destroyed or taken back it is played too."""
 
-    @rule(number=LATEST, act=st.sampled_from([Act.RECALL, Act.RECTIFY]), trouble=TROUBLE)
-    def takes_back(self, number: int, act: Act, trouble: Trouble) -> None:
-        """A sender recalls or rectifies; never blocked, unless it said as much before."""
+    @rule(
+        number=LATEST,
+        act=st.sampled_from([Act.RECALL, Act.RECTIFY]),
+        trouble=TROUBLE,
+        stranger=st.sampled_from([False, False, True]),
+    )
+    def takes_back(self, number: int, act: Act, trouble: Trouble, stranger: bool) -> None:
+        """A sender recalls or rectifies; never blocked, unless it said as much before. Nobody else does."""
         if signal := self.any_signal(number):
-            self.play.say(act, signal, self.play.actors[signal.sender], trouble)
+            other = self.cast.body if signal.sender != self.cast.body.oin else self.cast.nla
+            by = other if stranger else self.play.actors[signal.sender]
+            assert self.play.say(act, signal, by, trouble) != "sent" or not stranger
 
     @rule(number=LATEST, days=st.integers(1, 400), extra=st.booleans(), trouble=TROUBLE)
     def corrects(self, number: int, days: int, extra: bool, trouble: Trouble) -> None:
@@ -27,13 +34,6 @@ class FollowUpRules(Stage):
         if signal := self.any_signal(number, permitted=True):
             expires = self.model.now() + days * 86_400_000
             self.play.correct(signal, trouble, expires_ms=expires, extra=extra, severe=signal.severe)
-
-    @rule(number=LATEST, act=st.sampled_from([Act.RECALL, Act.RECTIFY]), trouble=TROUBLE)
-    def takes_back_what_another_sent(self, number: int, act: Act, trouble: Trouble) -> None:
-        """Only its sender takes a signal back."""
-        if signal := self.any_signal(number):
-            other = self.cast.body if signal.sender != self.cast.body.oin else self.cast.nla
-            assert self.play.say(act, signal, other, trouble) != "sent"
 
     @rule(
         number=LATEST,
@@ -51,19 +51,19 @@ class FollowUpRules(Stage):
             by = self.cast.other_body if stranger else self.play.actors[signal.recipient]
             self.play.say(act, signal, by, trouble, codes=codes)
 
+    @precondition(lambda self: any(duty.act == "answer" for duty in self.model.duties))
     @rule(number=LATEST, again=st.booleans(), trouble=TROUBLE)
     def answers(self, number: int, again: bool, trouble: Trouble) -> None:
         """A sender answers a question; a second answer to it is refused."""
         asked = [duty for duty in self.model.duties if duty.act == "answer"]
-        if asked:
-            duty = asked[number % len(asked)]
-            signal, by = self.model.signals[duty.signal_id], self.play.actors[duty.debtor]
-            for _ in range(1 + again):
-                self.play.say(Act.ANSWER, signal, by, trouble, refers_to=duty.follow_up)
+        duty = asked[number % len(asked)]
+        signal, by = self.model.signals[duty.signal_id], self.play.actors[duty.debtor]
+        for _ in range(1 + again):
+            self.play.say(Act.ANSWER, signal, by, trouble, refers_to=duty.follow_up)
 
     @rule(trouble=TROUBLE, who=st.sampled_from(["nla", "sna", "body"]))
     def hears(self, trouble: Trouble, who: str) -> None:
-        """A party reads what others told it, does it, and answers; a stop of new exchange does not keep it from that."""
+        """A party reads what others told it, does it, and answers; a stop does not keep it from that."""
         actor = getattr(self.cast, who)
         if actor.oin not in self.model.revoked:
             self.play.hear(actor, trouble)

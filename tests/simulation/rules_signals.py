@@ -3,6 +3,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from tests.simulation.model import DAY, MINUTE, Signal
 from tests.simulation.stage import DAYS, FIRM, LATEST, TROUBLE, Stage
 from tests.simulation.trouble import Trouble
 
-WRONG = {
+PAST_THE_FOUNDATION, BEHIND_THE_LOG = "past the foundation", "to a broker whose clock is behind its log"
+WRONG: dict[str, dict[str, Any]] = {
     "clock ahead": {"created": 6 * MINUTE},
     "clock a little ahead": {"created": 4 * MINUTE},
     "clock behind": {"created": -31 * DAY},
@@ -29,14 +31,18 @@ WRONG = {
 class SignalRules(Stage):
     """What senders and recipients do with signals."""
 
-    @rule(firm=FIRM, trouble=TROUBLE, days=DAYS, severe=st.booleans(), extra=st.booleans(), fresh=st.booleans())
+    @rule(
+        firm=FIRM, trouble=TROUBLE, days=DAYS, severe=st.booleans(), extra=st.booleans(), fresh=st.booleans()
+    )
     def sends(self, firm: str, trouble: Trouble, days: int, severe: bool, extra: bool, fresh: bool) -> None:
         """The inspectorate sends a fine to the foundation."""
         made = {"severe": severe, "extra": extra, "expires_ms": self.model.now() + days * DAY}
         self._sealed(self.cast.nla, self.cast.sna, firm, trouble, fresh, made)
 
     @rule(firm=FIRM, trouble=TROUBLE, days=DAYS, severe=st.booleans(), fresh=st.booleans(), number=LATEST)
-    def deposits(self, firm: str, trouble: Trouble, days: int, severe: bool, fresh: bool, number: int) -> None:
+    def deposits(
+        self, firm: str, trouble: Trouble, days: int, severe: bool, fresh: bool, number: int
+    ) -> None:
         """The foundation deposits a fact for a certification body, passed on from a fine that it holds if it can."""
         copies = [one for one in self.play.holder(self.cast.sna).copies if one in self.model.signals]
         previous = copies[number % len(copies)] if copies and number % 4 else None
@@ -58,29 +64,47 @@ class SignalRules(Stage):
             told = self.play.push(self.play.seal(firm, by=by, to=to, epoch=epoch, **made), trouble)
             if told != "epoch-closed" or not self.heard(by):
                 break
-            assert not (fresh or attempt), "who knows the epochs of now seals in one that takes signals"
+            assert not fresh, "who knows the epochs of now seals in one that takes signals"
+            assert not attempt
             self.epochs.learn(by)
         assert told not in ("unknown-epoch", "epoch-not-begun", "clock-skew", "signal-expired")
 
-    @rule(firm=FIRM, wrong=st.sampled_from(sorted(WRONG)), deposit=st.booleans(), number=LATEST)
+    @rule(
+        firm=FIRM,
+        wrong=st.sampled_from([*sorted(WRONG), PAST_THE_FOUNDATION, BEHIND_THE_LOG]),
+        deposit=st.booleans(),
+        number=LATEST,
+    )
     def sends_what_should_not_pass(self, firm: str, wrong: str, deposit: bool, number: int) -> None:
         """A clock that disagrees, an expired signal, data of an investigation, another epoch than the present one."""
-        now, how = self.model.now(), dict(WRONG[wrong])
+        now, how = self.model.now(), dict(WRONG.get(wrong, {}))
         by, to = (self.cast.sna, self.cast.body) if deposit else (self.cast.nla, self.cast.sna)
-        made = {
+        made: dict[str, Any] = {
             "epoch": how.pop("epoch", self.any_epoch(number)),
-            "created_ms": now + int(how.pop("created", 0)),
-            "expires_ms": now + int(how.pop("expires", 90 * DAY)),
+            "created_ms": now + how.pop("created", 0),
+            "expires_ms": now + how.pop("expires", 90 * DAY),
             **how,
         }
-        self.play.push(self.play.seal(firm, by=by, to=to, **made))
+        if wrong == PAST_THE_FOUNDATION:
+            by, to, made["wrong_channel"] = self.cast.nla, self.cast.body, True
+        signal = self.play.seal(firm, by=by, to=to, **made)
+        if wrong == BEHIND_THE_LOG:
+            self._pushed_to_a_broker_that_is_behind(signal, by)
+        else:
+            told = self.play.push(signal)
+            assert told != "permit" or not how
 
-    @rule(firm=FIRM, number=LATEST)
-    def goes_past_the_foundation(self, firm: str, number: int) -> None:
-        """A fine straight to a certification body: the wrong channel, whatever the register says."""
-        nla, body = self.cast.nla, self.cast.body
-        signal = self.play.seal(firm, by=nla, to=body, epoch=self.any_epoch(number), wrong_channel=True)
-        assert self.play.push(signal) != "permit"
+    def _pushed_to_a_broker_that_is_behind(self, signal: Signal, by: Actor) -> None:
+        """A broker whose clock is behind its log does nothing, and says so."""
+        if not self.heard(by):
+            return
+        size, now = self.world.size, self.world.clock.now
+        newest = self.world.store.head().last_time_ms
+        self.world.clock.now = datetime.fromtimestamp(newest / 1000 - 3600, UTC)
+        with pytest.raises(Unavailable) as caught:
+            self.play.run(self.world.push(self.play.envelopes[signal.signal_id]))
+        self.world.clock.now = now
+        assert (caught.value.code, self.world.size) == ("clock-behind-log", size)
 
     @rule(number=LATEST)
     def repeats(self, number: int) -> None:
@@ -97,39 +121,22 @@ class SignalRules(Stage):
             assert self.play.push_again(signal)
         assert self.world.size == size
 
-    @rule(trouble=TROUBLE, who=st.sampled_from(["sna", "body"]), confirmed=st.booleans())
-    def reads_the_mailbox(self, trouble: Trouble, who: str, confirmed: bool) -> None:
-        """A recipient takes in what waits; it may confirm that much later, when it has ended."""
+    @rule(
+        trouble=TROUBLE,
+        who=st.sampled_from(["sna", "body"]),
+        how=st.sampled_from([("read", "confirm"), ("read",), ("confirm",)]),
+    )
+    def reads_the_mailbox(self, trouble: Trouble, who: str, how: tuple[str, ...]) -> None:
+        """A recipient takes in what waits; it may confirm that much later, when it has ended, or never."""
         actor: Actor = getattr(self.cast, who)
         if not self.heard(actor):
             with pytest.raises(SluisError) as caught:
                 self.play.read(actor)
             assert caught.value.code == self.model.caller(actor.oin)
             return
-        for view in self.play.read(actor):
+        for view in self.play.read(actor) if "read" in how else ():
             entry = json.loads(view.entry)
             assert (entry["decision"], entry["recipient"]) == ("permit", actor.oin)  # G5
-            assert entry["rules"] or entry["operation"] == "signal.correct"
-        if confirmed:
+            assert entry["rules"]
+        if "confirm" in how:
             self.play.acknowledge(actor, trouble)
-
-    @rule(trouble=TROUBLE, who=st.sampled_from(["sna", "body"]))
-    def confirms_late(self, trouble: Trouble, who: str) -> None:
-        """It confirms what it read some time ago."""
-        actor: Actor = getattr(self.cast, who)
-        if self.heard(actor):
-            self.play.acknowledge(actor, trouble)
-
-    @rule(firm=FIRM, number=LATEST)
-    def the_clock_of_the_broker_is_behind(self, firm: str, number: int) -> None:
-        """A broker whose clock is behind its log does nothing, and says so."""
-        signal: Signal = self.play.seal(firm, by=self.cast.nla, to=self.cast.sna, epoch=self.any_epoch(number))
-        if not self.heard(self.cast.nla):
-            return
-        size, now = self.world.size, self.world.clock.now
-        newest = self.world.store.head().last_time_ms
-        self.world.clock.now = datetime.fromtimestamp(newest / 1000 - 3600, UTC)
-        with pytest.raises(Unavailable) as caught:
-            self.play.run(self.world.push(self.play.envelopes[signal.signal_id]))
-        self.world.clock.now = now
-        assert (caught.value.code, self.world.size) == ("clock-behind-log", size)

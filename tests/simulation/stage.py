@@ -32,7 +32,7 @@ from tests.actors import Actor
 from tests.simulation.epochs import Epochs, seed_file
 from tests.simulation.matching import Matching
 from tests.simulation.model import AGREEMENT, DAY, Listed, Signal
-from tests.simulation.play import FIRMS, Play
+from tests.simulation.play import FIRMS, Play, expect
 from tests.simulation.trouble import Trouble
 from tests.unit.match_samples import pseudonym_of
 
@@ -89,7 +89,9 @@ class Stage(RuleBasedStateMachine):
             self.epochs.known[actor.oin] = self.epochs.learn(self.cast.nla)
         made = self.play.seal
         for firm, severe, days in fines:
-            self.play.push(made(firm, by=self.cast.nla, to=sna, epoch=epoch, severe=severe, expires_ms=self.days(days)))
+            self.play.push(
+                made(firm, by=self.cast.nla, to=sna, epoch=epoch, severe=severe, expires_ms=self.days(days))
+            )
         if read:
             self.play.read(sna)
             self.play.acknowledge(sna)
@@ -122,11 +124,13 @@ class Stage(RuleBasedStateMachine):
         expected = self.model.watches(epoch, firms, last_day)
         pseudonyms = [pseudonym_of(FIRMS[firm], epoch) for firm in firms]
         try:
-            answer = self.play.run(self.world.watch(*pseudonyms, epoch=epoch, valid_until=last_day.isoformat()))
+            answer = self.play.run(
+                self.world.watch(*pseudonyms, epoch=epoch, valid_until=last_day.isoformat())
+            )
             told = "permit" if answer.decision.effect == envelope_pb2.EFFECT_PERMIT else "deny"
         except SluisError as error:
             told = error.code
-        assert told == expected, (told, expected)
+        expect(told, expected)
         if not firms and told in ("permit", "deny"):
             self.model.watched.pop(epoch, None)  # it is taken back whatever a rule says
         elif told == "permit":
@@ -155,7 +159,7 @@ class Stage(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def _nothing_is_lost(self) -> None:
-        """G9, G10: what was permitted reached its recipient, was taken back, or ended; whoever was told has answered."""
+        """G9, G10: what was permitted arrived, was taken back, or ended; whoever was told has answered."""
         for signal in self.model.signals.values():
             if signal.permitted and not signal.deposit and not signal.taken_back:
                 copies = self.play.holder(self.play.actors[signal.recipient]).copies
@@ -176,11 +180,17 @@ class Stage(RuleBasedStateMachine):
     def the_log_only_grows_and_tells_all(self) -> None:
         """G7, G8: the log begins with what it was, its head is its root, and it tells exactly what was done."""
         told = Counter(
-            (entry["operation"], entry["epoch"] if entry["operation"][:4] in ("epoc", "key.") else entry["outcome"])
+            (
+                entry["operation"],
+                entry["epoch"] if entry["operation"][:4] in ("epoc", "key.") else entry["outcome"],
+            )
             for entry in self.play.new_entries()
             if entry["operation"].startswith(TOLD) and entry["operation"] != "key.publish"
         )
-        assert told == Counter(self.model.log), (told - Counter(self.model.log), Counter(self.model.log) - told)
+        assert told == Counter(self.model.log), (
+            told - Counter(self.model.log),
+            Counter(self.model.log) - told,
+        )
         self.model.log.clear()
         leaves = [leaf_hash(entry) for entry in self.world.raw_entries()]
         assert leaves[: len(self.play.seen)] == self.play.seen
@@ -222,7 +232,9 @@ class Stage(RuleBasedStateMachine):
     def what_ended_is_gone(self) -> None:
         """G10: each end is what it must be; of what has gone nothing is left, of what was taken back no field."""
         with closing(sqlite3.connect(self.world.folder / "broker.db")) as database:
-            columns = "signal_id, envelope, redaction, pseudonym, retain_until_ms, destroyed_index, withdrawn_index"
+            columns = (
+                "signal_id, envelope, redaction, pseudonym, retain_until_ms, destroyed_index, withdrawn_index"
+            )
             rows = {UUID(bytes=row[0]): row[1:] for row in database.execute(f"SELECT {columns} FROM signal")}
             entries = database.execute(
                 "SELECT epoch FROM register_entry JOIN register_snapshot USING (snapshot_id) GROUP BY epoch"

@@ -6,6 +6,7 @@ in `test_found.py`, as steps that anyone can read.
 """
 
 import asyncio
+import os
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -19,6 +20,7 @@ from tests.simulation.rules_signals import SignalRules
 from tests.simulation.rules_world import WorldRules
 from tests.simulation.stage import TEMPLATE
 
+EXAMPLES = int(os.environ.get("SLUIS_SIMULATION", "24"))  # more of them, when somebody has the time
 # A failure shows the steps that led to it as they were drawn: shrinking them takes many minutes.
 PHASES = tuple(phase for phase in Phase if phase is not Phase.shrink)
 
@@ -37,10 +39,11 @@ def test_the_guarantees_hold_whatever_happens() -> None:
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=12,
-            stateful_step_count=30,
+            max_examples=EXAMPLES,
+            stateful_step_count=35,
             deadline=None,
             suppress_health_check=list(HealthCheck),
-            phases=PHASES, database=None,
+            phases=PHASES,
+            database=None,
         ),
     )
