@@ -252,8 +252,7 @@ class Stage(RuleBasedStateMachine):
                 continue
             assert until == signal.until_ms
             if signal.taken_back and not signal.was_held:
-                message = envelope_pb2.Envelope.FromString(envelope)
-                assert not [one for one in envelope_from_wire(message).fields if isinstance(one, KeptField)]
+                assert not _fields_in(envelope)
         assert not {row[0] for row in entries} & {age.name for age in self.model.ages.values() if age.retired}
 
     def seeds_live_as_long_as_their_data(self) -> None:
@@ -263,6 +262,13 @@ class Stage(RuleBasedStateMachine):
             for age in self.model.ages.values():
                 assert (age.name in seeds) == (actor.oin in age.seeds)
                 assert age.name in seeds or not self.model.in_use(age.name)
+
+    def kept_fields(self, signal: Signal) -> list[KeptField]:
+        """The sealed fields that lie in the database."""
+        with closing(sqlite3.connect(self.world.folder / "broker.db")) as database:
+            query = "SELECT envelope FROM signal WHERE signal_id = ?"
+            (row,) = database.execute(query, (signal.signal_id.bytes,)).fetchall()
+        return _fields_in(row[0])
 
     # what rules share
 
@@ -294,3 +300,8 @@ class Stage(RuleBasedStateMachine):
 
 def _of_view(view: FollowUpView) -> tuple[UUID, UUID]:
     return FollowUp.decode(view.statement).follow_up_id, UUID(bytes=view.signal_id)
+
+
+def _fields_in(envelope: bytes) -> list[KeptField]:
+    message = envelope_pb2.Envelope.FromString(envelope)
+    return [one for one in envelope_from_wire(message).fields if isinstance(one, KeptField)]

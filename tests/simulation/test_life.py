@@ -5,20 +5,16 @@ What may happen is in `rules_*.py`, what must then be true in `stage.py` and `mo
 in `test_found.py`, as steps that anyone can read.
 """
 
-import asyncio
 import os
 
-import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.simulation.epochs import make_template
 from tests.simulation.rules_epochs import EpochRules
 from tests.simulation.rules_follow_ups import FollowUpRules
 from tests.simulation.rules_matching import MatchingRules
 from tests.simulation.rules_signals import SignalRules
 from tests.simulation.rules_world import WorldRules
-from tests.simulation.stage import TEMPLATE
 
 EXAMPLES = int(os.environ.get("SLUIS_SIMULATION", "24"))  # more of them, when somebody has the time
 # A failure shows the steps that led to it as they were drawn: shrinking them takes many minutes.
@@ -27,12 +23,6 @@ PHASES = tuple(phase for phase in Phase if phase is not Phase.shrink)
 
 class Life(SignalRules, MatchingRules, FollowUpRules, EpochRules, WorldRules):
     """All of it."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def template(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The database that every run begins with."""
-    TEMPLATE[:] = [asyncio.run(make_template(tmp_path_factory.mktemp("simulation")))]
 
 
 def test_the_guarantees_hold_whatever_happens() -> None:
