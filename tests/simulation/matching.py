@@ -17,7 +17,9 @@ from sluis.v1 import envelope_pb2, exchange_pb2
 from tests.actors import Actor
 from tests.simulation.model import AGREEMENT as STOPPED_AGREEMENT
 from tests.simulation.model import Model, Signal
-from tests.simulation.play import FIRMS, Play, expect
+from tests.simulation.play import Play
+from tests.simulation.process import expect
+from tests.simulation.signals import FIRMS
 from tests.simulation.trouble import Dying, Trouble
 from tests.unit.match_samples import Body, firms, pseudonym_of
 from tests.world import AGREEMENT, KIND, PURPOSE, Refused

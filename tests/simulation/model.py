@@ -59,6 +59,7 @@ class Signal:
     investigation: bool = False  # handling code H5
     extra: bool = False  # has a field that may not move
     strict: bool = False
+    key: int = 0  # with which of its sender's keys it was signed
     wrong_channel: bool = False  # a fine goes through the foundation
     previous: UUID | None = None
     passed_on: bool = False  # its sender had `previous` for itself
@@ -69,7 +70,6 @@ class Signal:
     lost_ms: int | None = None
     taken_back: bool = False
     gone: bool = False
-    holds: set[str] = field(default_factory=set)
     released: bool = False
     waiting: set[int] = field(default_factory=set)  # deliveries that were not acknowledged
     said: set[str] = field(default_factory=set)
@@ -125,6 +125,8 @@ class Model:
     ages: dict[str, Age] = field(default_factory=dict)
     registers: dict[tuple[str, str], Listed] = field(default_factory=dict)  # by recipient and epoch
     watched: dict[str, Listed] = field(default_factory=dict)  # the body's, by epoch
+    holds: dict[str, str] = field(default_factory=dict)  # an exchange or a party, by hold
+    keys: dict[str, int] = field(default_factory=dict)  # how often a party has renewed its key
     stopped: set[str] = field(default_factory=set)  # parties, or the agreement
     revoked: set[str] = field(default_factory=set)  # parties whose certificate was stopped
     duties: list[Duty] = field(default_factory=list)
@@ -164,6 +166,8 @@ class Model:
         """What the answer to a push is: `permit`, `deny`, or the code of a refusal."""
         if refused := self.caller(signal.sender):
             return refused
+        if signal.key != self.keys.get(signal.sender, 0):
+            return "signing-key-replaced"
         now = self.now()
         if not now - OLDEST <= signal.created_ms <= now + CLOCKS_APART:
             return "clock-skew"
@@ -223,6 +227,10 @@ class Model:
     def kept(self) -> list[Signal]:
         """Signals of which the broker still has something."""
         return [signal for signal in self.signals.values() if signal.permitted and not signal.gone]
+
+    def is_held(self, signal: Signal) -> bool:
+        """Whether two officers keep it from destruction."""
+        return bool({str(signal.signal_id), signal.sender, signal.recipient} & set(self.holds.values()))
 
     def mailbox(self, party: str) -> set[int]:
         """G9, G10: what waits for a party, by log index."""
@@ -320,7 +328,7 @@ class Model:
         now = self.now()
         for signal in self.kept():
             self._look_for_loss(signal)
-        ended = [signal for signal in self.kept() if signal.until_ms <= now and not signal.holds]
+        ended = [signal for signal in self.kept() if signal.until_ms <= now and not self.is_held(signal)]
         for signal in ended:
             signal.gone = True
             self.log.append(("signal.destroy", "destroyed"))

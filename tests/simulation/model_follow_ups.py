@@ -16,10 +16,20 @@ BROKER = ""  # as author of `destroy`
 BINDING = {"correct", "rectify", "recall", "destroy"}
 
 
-def answer_to(model: Model, act: str, signal: Signal, author: str, refers_to: UUID | None = None) -> str:
+def answer_to(
+    model: Model,
+    act: str,
+    signal: Signal,
+    author: str,
+    refers_to: UUID | None = None,
+    *,
+    current_key: bool = True,
+) -> str:
     """What the answer to a follow-up is: `sent`, `deny`, or the code of a refusal."""
     if refused := model.caller(author, owed=act not in DECIDED):
         return refused
+    if not current_key:
+        return "signing-key-replaced"
     if act in OF_THE_SENDER:
         if not signal.permitted or signal.sender != author:
             return "not-the-sender"
@@ -112,7 +122,7 @@ def take_back(model: Model, act: str, signal: Signal, follow_up: UUID) -> None:
     copies = with_copies(model, signal)
     notify(model, copies, follow_up, signal.sender)
     for copy in copies:
-        copy.was_held = bool(copy.holds) if not copy.taken_back else copy.was_held
+        copy.was_held = model.is_held(copy) if not copy.taken_back else copy.was_held
         copy.taken_back = True
         done(
             model,

@@ -20,13 +20,14 @@ class FollowUpRules(Stage):
         act=st.sampled_from([Act.RECALL, Act.RECTIFY]),
         trouble=TROUBLE,
         stranger=st.sampled_from([False, False, True]),
+        old_key=st.sampled_from([False, False, True]),
     )
-    def takes_back(self, number: int, act: Act, trouble: Trouble, stranger: bool) -> None:
+    def takes_back(self, number: int, act: Act, trouble: Trouble, stranger: bool, old_key: bool) -> None:
         """A sender recalls or rectifies; never blocked, unless it said as much before. Nobody else does."""
         if signal := self.any_signal(number):
             other = self.cast.body if signal.sender != self.cast.body.oin else self.cast.nla
             by = other if stranger else self.play.actors[signal.sender]
-            assert self.play.say(act, signal, by, trouble) != "sent" or not stranger
+            assert self.play.say(act, signal, by, trouble, old_key=old_key) != "sent" or not stranger
 
     @rule(number=LATEST, days=st.integers(1, 400), extra=st.booleans(), trouble=TROUBLE)
     def corrects(self, number: int, days: int, extra: bool, trouble: Trouble) -> None:

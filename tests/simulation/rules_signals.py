@@ -11,7 +11,10 @@ from hypothesis.stateful import rule
 
 from sluis.errors import SluisError, Unavailable
 from tests.actors import Actor
-from tests.simulation.model import DAY, MINUTE, Signal
+from tests.simulation import model_follow_ups as after
+from tests.simulation.model import DAY, MINUTE, Signal, months_after
+from tests.simulation.play import Sent
+from tests.simulation.process import expect
 from tests.simulation.stage import DAYS, FIRM, LATEST, TROUBLE, Stage
 from tests.simulation.trouble import Trouble
 
@@ -22,6 +25,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "clock behind": {"created": -31 * DAY},
     "sealed long ago": {"created": -29 * DAY},
     "expired": {"created": -DAY, "expires": 0},
+    "signed with the key before": {"old_key": True},
     "H5": {"investigation": True},
     "a field too many, and strict": {"extra": True, "strict": True},
     "an epoch that is not there": {"epoch": "1999"},
@@ -92,7 +96,7 @@ class SignalRules(Stage):
             self._pushed_to_a_broker_that_is_behind(signal, by)
         else:
             told = self.play.push(signal)
-            assert told != "permit" or not how
+            assert told != "permit" or not how.keys() - {"old_key"}
 
     def _pushed_to_a_broker_that_is_behind(self, signal: Signal, by: Actor) -> None:
         """A broker whose clock is behind its log does nothing, and says so."""
@@ -106,20 +110,35 @@ class SignalRules(Stage):
         self.world.clock.now = now
         assert (caught.value.code, self.world.size) == ("clock-behind-log", size)
 
-    @rule(number=LATEST)
-    def repeats(self, number: int) -> None:
-        """A push that was answered is sent again: one effect, the first answer, however late and in which epoch."""
-        signal = self.any_signal(number)
-        if signal is None or signal.replaces or not self.heard(self.play.actors[signal.sender]):
+    @rule(number=LATEST, follow_up=st.booleans())
+    def repeats(self, number: int, follow_up: bool) -> None:
+        """What was answered is sent again: one effect, the first answer, however late and in which epoch."""
+        size = self.world.size
+        if follow_up and self.play.sent:
+            sent = self.play.sent[number % len(self.play.sent)]
+            expect(self.play.send_again(sent), self._answer_to_a_repeated(sent))
+        elif not follow_up and (signal := self.any_signal(number)):
+            self._pushed_again(signal)
+        assert self.world.size == size
+
+    def _pushed_again(self, signal: Signal) -> None:
+        if signal.replaces or not self.heard(self.play.actors[signal.sender]):
             return
-        size, now = self.world.size, self.model.now()
         if signal.permitted and signal.gone:
             with pytest.raises(SluisError) as caught:
                 self.play.push_again(signal)
             assert caught.value.code == "signal-exists"
-        elif signal.permitted or signal.expires_ms > now:  # the answer to a refused one ends with its expiry
+        elif signal.permitted or signal.expires_ms > self.model.now():  # else the refusal may be forgotten
             assert self.play.push_again(signal)
-        assert self.world.size == size
+
+    def _answer_to_a_repeated(self, sent: Sent) -> str:
+        statement = sent.statement
+        if refused := self.model.caller(sent.by.oin, owed=statement.act not in after.DECIDED):
+            return refused
+        if statement.act == "correct" and self.model.signals[statement.signal_id].gone:
+            return "follow-up-exists"  # its answer went with the signal
+        forgotten = sent.denied and self.model.now() > months_after(sent.at_ms, 12)
+        return "clock-skew" if forgotten else "repeated"
 
     @rule(
         trouble=TROUBLE,

@@ -9,10 +9,11 @@ from hypothesis.stateful import precondition, rule
 
 from broker.retention.keeper import confirm_clock
 from sluis.errors import Conflict, SluisError
+from sluis.hold import HoldScope
 from tests.retention_world import Office, keeper
 from tests.simulation.epochs import OFFICERS
 from tests.simulation.model import AGREEMENT
-from tests.simulation.play import expect
+from tests.simulation.process import expect
 from tests.simulation.stage import FIRM, FIRMS, LATEST, Stage
 
 DAYS = st.sampled_from([1, 3, 30, 36, 100, 190])
@@ -72,6 +73,11 @@ class WorldRules(Stage):
         """A new process of the broker."""
         self.play.restart()
 
+    @rule()
+    def the_inspectorate_renews_its_keys(self) -> None:
+        """From then on it signs with another key; messages are in flight under the one before."""
+        self.play.renew_keys(self.cast.nla)
+
     @rule(confirmed=st.booleans(), days=st.sampled_from([3, 30]))
     def the_clock_leaps(self, confirmed: bool, days: int) -> None:
         """A clock that leapt destroys nothing, until an operator says which day it is."""
@@ -84,26 +90,27 @@ class WorldRules(Stage):
             confirm_clock(self.world.store, self.world.clock, self.world.clock.now.date())
             self.play.sweep()
 
-    @rule(number=LATEST, twice=st.booleans())
-    def is_held(self, number: int, twice: bool) -> None:
-        """Two officers keep a signal from destruction; one of them alone cannot."""
+    @rule(number=LATEST, twice=st.sampled_from([False, False, True]), party=st.booleans())
+    def is_held(self, number: int, twice: bool, party: bool) -> None:
+        """Two officers keep a signal, or all of their party, from destruction; one of them alone cannot."""
         signal = self.any_signal(number)
         if signal is None:
             return
-        first = "jz-1" if signal.sender == self.cast.nla.oin else "jz-2"
-        expected = "" if signal.permitted and not signal.gone else "not-found"
-        if {self.cast.nla.oin, self.cast.sna.oin if first == "jz-2" else ""} & self.model.stopped:
-            expected = "party-stopped"
-        officers = (first, first) if twice else (first, "fg-1")
+        nla, sna = self.cast.nla.oin, self.cast.sna.oin
+        first, own = ("jz-1", nla) if signal.sender == nla else ("jz-2", sna)
+        expected = "" if party or (signal.permitted and not signal.gone) else "not-found"
+        expected = "party-stopped" if {nla, own} & self.model.stopped else expected
         expected = "approvals-missing" if twice else expected
+        officers = (first, first) if twice else (first, "fg-1")
+        target, scope = (own, HoldScope.PARTY) if party else (str(signal.signal_id), HoldScope.EXCHANGE)
         try:
-            hold = self._office().hold(str(signal.signal_id), officers=officers)
+            hold = self._office().hold(target, scope, officers=officers)
         except SluisError as error:
             expect(error.code, expected)
             return
         expect("", expected)
-        self.holds[hold.hold_id] = (hold, signal, officers)
-        signal.holds.add(hold.hold_id)
+        self.holds[hold.hold_id] = (hold, officers)
+        self.model.holds[hold.hold_id] = target
 
     @precondition(lambda self: self.holds)
     @rule(number=LATEST)
@@ -111,9 +118,9 @@ class WorldRules(Stage):
         """The hold is lifted; what has ended goes with the next sweep."""
         if {self.cast.nla.oin, self.cast.sna.oin} & self.model.stopped:
             return
-        hold, signal, officers = self.holds.pop(list(self.holds)[number % len(self.holds)])
+        hold, officers = self.holds.pop(list(self.holds)[number % len(self.holds)])
         self._office().lift(hold, officers=officers)
-        signal.holds.discard(hold.hold_id)
+        del self.model.holds[hold.hold_id]
 
     def _office(self) -> Office:
         office = Office.__new__(Office)  # its officers are enrolled in the template

@@ -32,7 +32,9 @@ from tests.actors import Actor
 from tests.simulation.epochs import Epochs, seed_file
 from tests.simulation.matching import Matching
 from tests.simulation.model import AGREEMENT, DAY, Listed, Signal
-from tests.simulation.play import FIRMS, Play, expect
+from tests.simulation.play import Play
+from tests.simulation.process import expect
+from tests.simulation.signals import FIRMS
 from tests.simulation.trouble import Trouble
 from tests.unit.match_samples import pseudonym_of
 
@@ -63,7 +65,7 @@ class Stage(RuleBasedStateMachine):
         self.parties = (self.cast.nla, self.cast.sna, self.cast.body, self.cast.other_body)
         self.epochs = Epochs(self.play, TEMPLATE[0])
         self.matching = Matching(self.play, self.folder)
-        self.holds: dict[str, tuple[LegalHold, Signal, tuple[str, str]]] = {}
+        self.holds: dict[str, tuple[LegalHold, tuple[str, str]]] = {}
         self.play.seen = [leaf_hash(entry) for entry in self.world.raw_entries()]
         for recipient in (self.cast.sna, self.cast.body):
             self.play.register(*FIRMS, epoch=self.epochs.names[0], to=recipient)

@@ -13,8 +13,8 @@ import pytest
 from sluis.followup import Act
 from tests.simulation.epochs import FIRST
 from tests.simulation.model import Signal
-from tests.simulation.play import FIRMS
 from tests.simulation.rules_world import WorldRules
+from tests.simulation.signals import FIRMS
 from tests.simulation.trouble import Trouble
 
 FIRM, OTHER, _ = FIRMS
@@ -113,8 +113,8 @@ def test_a_digest_tells_nothing_of_what_was_taken_back_or_has_ended(scene: Scene
 def test_what_is_under_a_hold_stays_whole_when_it_is_called_back(scene: Scene) -> None:
     """A recall left only hashes of what two officers had kept for a court."""
     fine = scene.fine(days=30)
-    scene.is_held(number=0, twice=False)
-    assert fine.holds
+    scene.is_held(number=0, twice=False, party=False)
+    assert scene.model.is_held(fine)
     assert scene.play.say(Act.RECALL, fine, scene.cast.nla) == "sent"
     assert scene.kept_fields(fine)
     scene.passes(days=60)

@@ -14,6 +14,7 @@ class Trouble(StrEnum):
     NONE = "none"
     REQUEST_LOST = "the request does not arrive"
     ANSWER_LOST = "the answer does not arrive"
+    TWICE = "the request arrives twice at once"
     DIES_BEFORE = "the broker dies before its commit"
     DIES_AFTER = "the broker dies after its commit"
 
