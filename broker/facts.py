@@ -69,7 +69,9 @@ class FactProver:
         self._bundle = bundle
         specs: dict[str, Specs] | None = bundle.memo.get(MEMO)
         if specs is None:  # to look through all rules takes longer than all else at the start of a replica
-            specs = bundle.memo[MEMO] = {agreement: _specs(bundle, agreement) for agreement in bundle.agreements}
+            specs = bundle.memo[MEMO] = {
+                agreement: _specs(bundle, agreement) for agreement in bundle.agreements
+            }
         self._specs = specs
 
     def needs(self, subject: Subject) -> frozenset[RegisterKey]:

@@ -91,7 +91,8 @@ def withdraw(step: Step, signal: KnownSignal, log_index: int) -> None:
     """
     if signal.withdrawn_index is not None:
         return
-    kept = signal.envelope  # nothing, of one that was destroyed: its holders may still have it, and pass it on
+    # Nothing is kept of one that was destroyed, but its holders may still have it, and would pass it on.
+    kept = signal.envelope
     if kept and not _is_held(step, signal):
         envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(kept))
         kept = envelope_to_wire(withhold(envelope, range(len(envelope.fields)))).SerializeToString()

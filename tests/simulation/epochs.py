@@ -73,7 +73,7 @@ class Epochs:
             shutil.copy(seed_file(template.parent, actor), place)
             self.shares[actor] = EvaluatorShares.load(place)
         self.known: dict[str, EpochCalendar] = {}
-        seeds = {actor.oin for actor in self.shares}
+        seeds: set[str] = {actor.oin for actor in self.shares}
         self.model.ages[FIRST] = Age(name=FIRST, begins_ms=int(BEGUN.timestamp() * 1000), seeds=seeds)
         self.names = [FIRST]
 
@@ -185,7 +185,7 @@ class Epochs:
         self.model.log.append(("epoch.compromise", name))
 
     def _announced(self, name: str, begins_ms: int) -> None:
-        seeds = {actor.oin for actor in self.shares}
+        seeds: set[str] = {actor.oin for actor in self.shares}
         self.model.ages[name] = Age(name=name, begins_ms=begins_ms, seeds=seeds)
         self.model.log.append(("epoch.announce", name))
 

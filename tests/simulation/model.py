@@ -269,8 +269,8 @@ class Model:
         register = self.registers.get((self.body, epoch))
         clients = sum(register.holds(firm, self.today) for firm in register.last_days) if register else 0
         too_long = last_day > self.today + timedelta(days=WATCH_DAYS)
-        refused = AGREEMENT in self.stopped or (firms and (too_long or len(firms) > clients))
-        return "deny" if refused else "permit"
+        denied = AGREEMENT in self.stopped or (bool(firms) and (too_long or len(firms) > clients))
+        return "deny" if denied else "permit"
 
     # epochs
 

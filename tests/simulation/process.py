@@ -48,7 +48,7 @@ class Process:
         self._stack = AsyncExitStack()
         self.world: World = self.run(self._stack.enter_async_context(open_world(folder, template)))
         self.cast = self.world.cast
-        self.actors = {actor.oin: actor for actor in self.cast.registered}
+        self.actors: dict[str, Actor] = {actor.oin: actor for actor in self.cast.registered}
         self.model = Model(self.world.clock.ms, foundation=self.cast.sna.oin, body=self.cast.body.oin)
         self.seen: list[Hash] = []  # the log as it was when it was last looked at
         self.holders: dict[str, Holder] = {}
@@ -65,7 +65,7 @@ class Process:
 
     def run(self, call: Awaitable[A]) -> A:
         """Wait for something."""
-        return self._loop.run_until_complete(call)  # type: ignore[arg-type]  # any awaitable will do
+        return self._loop.run_until_complete(call)
 
     def call(self, trouble: Trouble, make: Callable[[], Awaitable[A]]) -> A:
         """Call until there is an answer; `make` must make the same request each time.

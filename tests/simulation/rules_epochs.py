@@ -4,7 +4,8 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.simulation.stage import FIRMS, LATEST, TROUBLE, Stage
+from tests.simulation.signals import FIRMS
+from tests.simulation.stage import LATEST, TROUBLE, Stage
 from tests.simulation.trouble import Trouble
 
 MOST_EPOCHS = 5

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -68,12 +69,12 @@ class MatchingRules(Stage):
         def change(part: Part) -> Iterable[Part]:
             if part.HasField("start") and part.start.header:
                 header = DigestHeader.decode(part.start.header)
-                changes: dict[str, object] = {
+                changes: dict[str, dict[str, Any]] = {
                     "another domain": {"recipient": self.cast.other_body.oin},
                     "another epoch": {"epoch": "1999"},
                     "an earlier place": {"until": max(header.until - 1, header.since)},
-                }.get(how, {})
-                part.start.header = replace(header, **changes).encode()  # type: ignore[arg-type]  # of its fields
+                }
+                part.start.header = replace(header, **changes.get(how, {})).encode()
                 part.start.signature = key.sign(part.start.header)
             if part.body and how == "a bit of the body":
                 part.body = bytes([part.body[0] ^ 1]) + part.body[1:]

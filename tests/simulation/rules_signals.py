@@ -55,7 +55,7 @@ class SignalRules(Stage):
         self._sealed(self.cast.sna, self.cast.body, firm, trouble, fresh, made)
 
     def _sealed(
-        self, by: Actor, to: Actor, firm: str, trouble: Trouble, fresh: bool, made: dict[str, object]
+        self, by: Actor, to: Actor, firm: str, trouble: Trouble, fresh: bool, made: dict[str, Any]
     ) -> None:
         """Seal in the epoch that the sender believes in; one that was refused as closed is sealed anew."""
         if not self.knows(by, fresh=fresh):

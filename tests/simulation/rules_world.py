@@ -14,7 +14,8 @@ from tests.retention_world import Office, keeper
 from tests.simulation.epochs import OFFICERS
 from tests.simulation.model import AGREEMENT
 from tests.simulation.process import expect
-from tests.simulation.stage import FIRM, FIRMS, LATEST, Stage
+from tests.simulation.signals import FIRMS
+from tests.simulation.stage import FIRM, LATEST, Stage
 
 DAYS = st.sampled_from([1, 3, 30, 36, 100, 190])
 WHO = st.sampled_from(["nla", "sna", "body"])

@@ -81,6 +81,16 @@ def test_a_correction_keeps_the_end_that_a_lost_certificate_gave(scene: Scene) -
     assert (fine.gone, right.gone) == (True, True)
 
 
+def test_the_right_fact_reaches_whoever_watches(scene: Scene) -> None:
+    """A correction said that what the body had was wrong, and what is right lay there until it asked by itself."""
+    scene.watch_list([FIRM], FIRST, days=60)
+    wrong, _ = scene.fact()
+    right = scene.play.correct(wrong, expires_ms=scene.days(90))
+    assert right is not None
+    taken_in = [scene.play.opened(view, scene.cast.body) for view in scene.play.read(scene.cast.body)]
+    assert [envelope.header.signal_id for envelope in taken_in] == [right.signal_id]
+
+
 def test_a_rectified_fact_that_waits_goes_out_no_more(scene: Scene) -> None:
     """A rectification binds as a recall does: what lies in a mailbox or a deposit stays there."""
     fact, _ = scene.fact()

@@ -41,7 +41,7 @@ class Dying:
             if self._spare < 0:
                 raise Unavailable("storage-unavailable", "the process died")
 
-        SqlTransaction.commit = die  # type: ignore[method-assign]
+        SqlTransaction.commit = die  # type: ignore[method-assign, assignment]
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         SqlTransaction.commit = self._commit  # type: ignore[method-assign]
