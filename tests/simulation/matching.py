@@ -65,6 +65,7 @@ class Matching:
     layers: dict[str, list[Layer]] = field(default_factory=dict)
     given: set[tuple[int, str]] = field(default_factory=set)  # where a digest ends, and of which epoch it is
     kit: Any = None
+    _start: int = 0  # where the log was when the question was asked
     _fetched: list[Part] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -83,7 +84,7 @@ class Matching:
 
     def match(self, epochs: list[str], trouble: Trouble, *, private: bool) -> str:
         """Ask about all clients in these epochs; returns what it was refused with."""
-        expected = self._refusal(epochs)
+        expected, self._start = self._refusal(epochs), self.play.world.size
         self.kit.epochs, self.kit.asked, self.kit.kept = epochs, [], []
         self.kit.change = self._record
         # The first stream breaks before its first answer.
@@ -166,7 +167,9 @@ class Matching:
         places = {
             entry["index"]: entry["exchange"]
             for entry in self.play.new_entries()
-            if entry["operation"] == "signal.release" and entry["outcome"] == "released"
+            if entry["operation"] == "signal.release"
+            and entry["outcome"] == "released"
+            and entry["index"] >= self._start
         }
         for signal, released in met:
             self.model.log.append(("signal.release", "released" if released else "refused"))
@@ -240,7 +243,7 @@ class Matching:
         expected = model.caller(by.oin) or (
             "unknown-digest" if digest and not self._is_digest(digest, epoch, by) else model.questions(epoch)
         )
-        pseudonym = pseudonym_of(FIRMS[firm], epoch)
+        pseudonym, self._start = pseudonym_of(FIRMS[firm], epoch), world.size
         try:
             answer = self.play.call(
                 trouble, lambda: world.ask(pseudonym, by=by, key=key, epoch=epoch, digest_index=digest)

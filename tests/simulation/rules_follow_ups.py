@@ -41,26 +41,26 @@ class FollowUpRules(Stage):
         trouble=TROUBLE,
         act=st.sampled_from([Act.FEEDBACK, Act.ASK, Act.ATTEND]),
         final=st.booleans(),
-        stranger=st.booleans(),
+        stranger=st.sampled_from([False, False, False, True]),
     )
     def tells_or_asks_the_sender(
         self, number: int, trouble: Trouble, act: Act, final: bool, stranger: bool
     ) -> None:
         """A holder gives feedback, asks, or says that a person looked; who never received it has nothing to say."""
-        if signal := self.any_signal(number):
+        if signal := self.any_signal(number, released=number < 15):
             codes = {Act.FEEDBACK: DONE if final else INTERIM}.get(act)
             by = self.cast.other_body if stranger else self.play.actors[signal.recipient]
             self.play.say(act, signal, by, trouble, codes=codes)
 
-    @precondition(lambda self: any(duty.act == "answer" for duty in self.model.duties))
+    @precondition(lambda self: any(duty.act != "fulfil" for duty in self.model.duties))
     @rule(number=LATEST, again=st.booleans(), trouble=TROUBLE)
-    def answers(self, number: int, again: bool, trouble: Trouble) -> None:
-        """A sender answers a question; a second answer to it is refused."""
-        asked = [duty for duty in self.model.duties if duty.act == "answer"]
-        duty = asked[number % len(asked)]
+    def does_what_is_due(self, number: int, again: bool, trouble: Trouble) -> None:
+        """A party answers, attends or gives feedback, in time or late; a second answer to a question is refused."""
+        due = [duty for duty in self.model.duties if duty.act != "fulfil"]
+        duty = due[number % len(due)]
         signal, by = self.model.signals[duty.signal_id], self.play.actors[duty.debtor]
         for _ in range(1 + again):
-            self.play.say(Act.ANSWER, signal, by, trouble, refers_to=duty.follow_up)
+            self.play.say(Act(duty.act), signal, by, trouble, refers_to=duty.follow_up)
 
     @rule(trouble=TROUBLE, who=st.sampled_from(["nla", "sna", "body"]))
     def hears(self, trouble: Trouble, who: str) -> None:

@@ -28,9 +28,17 @@ STRANGERS = ("nla", "sna", "body", "other_body")  # one of them is none
 class MatchingRules(Stage):
     """What the certification body asks."""
 
-    @rule(trouble=TROUBLE, private=st.booleans(), fresh=st.booleans())
-    def asks_about_all_clients(self, trouble: Trouble, private: bool, fresh: bool) -> None:
-        """The kit asks in every live epoch that it knows; when it missed that one was closed, it catches up."""
+    @rule(
+        trouble=TROUBLE,
+        private=st.sampled_from([True, True, False]),
+        fresh=st.booleans(),
+        then=st.lists(FIRM, max_size=1),
+    )
+    def asks_about_all_clients(self, trouble: Trouble, private: bool, fresh: bool, then: list[str]) -> None:
+        """The kit asks in every live epoch that it knows; when it missed that one was closed, it catches up.
+
+        When a fact is deposited then, it asks once more: of a digest it fetches what was added.
+        """
         body = self.cast.body
         if not self.knows(body, fresh=fresh):
             return
@@ -41,6 +49,13 @@ class MatchingRules(Stage):
             assert (
                 self.matching.match(self.epochs.to_ask(body), Trouble.NONE, private=private) != "epoch-closed"
             )
+        for firm in then:
+            self.all_is_well()
+            self.world.clock.move(hours=1)
+            epochs = self.epochs.to_ask(body)
+            signal = self.play.seal(firm, by=self.cast.sna, to=body, epoch=(epochs or ["1999"])[-1])
+            if not told and self.play.push(signal) == "permit":
+                self.matching.match(epochs, Trouble.NONE, private=private)
 
     @rule(firm=FIRM, number=LATEST, trouble=TROUBLE, other=st.booleans())
     def asks_about_one(self, firm: str, number: int, trouble: Trouble, other: bool) -> None:

@@ -71,9 +71,9 @@ class Stage(RuleBasedStateMachine):
             self.play.register(*FIRMS, epoch=self.epochs.names[0], to=recipient)
 
     @initialize(
-        fines=st.lists(st.tuples(FIRM, st.booleans(), DAYS), max_size=3),
-        facts=st.lists(st.tuples(FIRM, st.booleans(), DAYS), max_size=3),
-        watched=st.booleans(),
+        fines=st.lists(st.tuples(FIRM, st.booleans(), DAYS), min_size=1, max_size=3),
+        facts=st.lists(st.tuples(FIRM, st.booleans(), DAYS), min_size=1, max_size=3),
+        watched=st.sampled_from([None, "before", "after"]),
         read=st.booleans(),
         asked=st.sampled_from([None, False, True]),
     )
@@ -81,7 +81,7 @@ class Stage(RuleBasedStateMachine):
         self,
         fines: list[tuple[str, bool, int]],
         facts: list[tuple[str, bool, int]],
-        watched: bool,
+        watched: str | None,
         read: bool,
         asked: bool | None,
     ) -> None:
@@ -97,6 +97,8 @@ class Stage(RuleBasedStateMachine):
         if read:
             self.play.read(sna)
             self.play.acknowledge(sna)
+        if watched == "before":
+            self.watch_list(sorted(FIRMS), epoch, 60)
         copies = [self.model.signals[one] for one in self.play.holder(sna).copies]
         for number, (firm, severe, days) in enumerate(facts):
             first = copies[number] if number < len(copies) else None
@@ -111,7 +113,7 @@ class Stage(RuleBasedStateMachine):
                     previous=first.signal_id if first else None,
                 )
             )
-        if watched:
+        if watched == "after":
             self.watch_list(sorted(FIRMS), epoch, 60)
         if asked is not None:
             self.matching.match([epoch], Trouble.NONE, private=asked)
@@ -274,9 +276,13 @@ class Stage(RuleBasedStateMachine):
 
     # what rules share
 
-    def any_signal(self, number: int, *, permitted: bool = False) -> Signal | None:
+    def any_signal(self, number: int, *, permitted: bool = False, released: bool = False) -> Signal | None:
         """One of those that were offered."""
-        found = [signal for signal in self.model.signals.values() if signal.permitted or not permitted]
+        found = [
+            signal
+            for signal in self.model.signals.values()
+            if (signal.permitted or not permitted) and (signal.released or not released)
+        ]
         return found[number % len(found)] if found else None
 
     def any_epoch(self, number: int) -> str:

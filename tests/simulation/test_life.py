@@ -16,7 +16,7 @@ from tests.simulation.rules_matching import MatchingRules
 from tests.simulation.rules_signals import SignalRules
 from tests.simulation.rules_world import WorldRules
 
-EXAMPLES = int(os.environ.get("SLUIS_SIMULATION", "24"))  # more of them, when somebody has the time
+EXAMPLES = int(os.environ.get("SLUIS_SIMULATION", "14"))  # more of them, when somebody has the time
 # A failure shows the steps that led to it as they were drawn: shrinking them takes many minutes.
 PHASES = tuple(phase for phase in Phase if phase is not Phase.shrink)
 
@@ -30,7 +30,7 @@ def test_the_guarantees_hold_whatever_happens() -> None:
         Life,
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=35,
+            stateful_step_count=60,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             phases=PHASES,
