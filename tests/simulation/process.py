@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from broker.app import make_broker
-from broker.storage.open import open_store
+from broker.storage.engines import connect, parse_url
+from broker.storage.open import WAIT_MS
+from broker.storage.sql import SqlStore
 from sluis.errors import Unavailable
 from sluis.merkle import Hash
 from tests.actors import Actor
@@ -107,7 +109,8 @@ class Process:
         async def anew() -> None:
             await world.broker.desk.committer.close()
             world.store.close()
-            world.store = open_store(f"sqlite:///{world.folder}/broker.db", now_ms=world.clock.ms)
+            url = parse_url(f"sqlite:///{world.folder}/broker.db")
+            world.store = SqlStore(connect(url, WAIT_MS), world.clock.ms)  # there is nothing to migrate
             world.broker = make_broker(world.store, bundle(), world.receipt_key, ORIGIN, world.clock)
             world.broker.desk.committer.start()
             self._stack.push_async_callback(world.broker.desk.committer.close)

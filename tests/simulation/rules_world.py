@@ -24,12 +24,18 @@ WHO = st.sampled_from(["nla", "sna", "body"])
 class WorldRules(Stage):
     """What happens to everybody."""
 
-    @rule(days=DAYS, renewed=st.booleans(), hours=st.sampled_from([0, 5]))
-    def time_passes(self, days: int, renewed: bool, hours: int) -> None:
-        """Days go by; what has ended is destroyed, and what is due becomes overdue. Registers are mostly kept up."""
+    @rule(
+        days=DAYS,
+        renewed=st.booleans(),
+        hours=st.sampled_from([0, 5]),
+        swept=st.sampled_from([True, True, False]),
+    )
+    def time_passes(self, days: int, renewed: bool, hours: int, swept: bool) -> None:
+        """Days go by, and what is due becomes overdue. What has ended is destroyed, soon or later."""
         self.world.clock.move(days=days, hours=hours)
-        self.play.sweep()
-        self.epochs.keep()
+        if swept:
+            self.play.sweep()
+            self.epochs.keep()
         if renewed:
             self._renew(*FIRMS)
 

@@ -1,35 +1,25 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""What every machine of the simulation stands on: the play, and what must be true after each step.
+"""What every machine of the simulation stands on: the play, what happened before, and what rules share.
 
-G5 nothing moves without a rule, G6 only permitted fields, G7 logged before its effect, G8 the log only grows, G9
-nothing acknowledged is lost or comes twice, G10 what was called back or has ended is gone. Each is held against the
-model, which is worked out apart from the broker's code.
+What must be true after each step is in `guarantees.py`.
 """
 
 import os
 import shutil
-import sqlite3
-from collections import Counter
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from tempfile import mkdtemp
-from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
-from broker.storage.follow_up_port import FollowUpView
 from broker.storage.retention_port import LegalHold
-from evaluator.shares import EvaluatorShares
-from sluis.envelope import KeptField
 from sluis.errors import SluisError
-from sluis.followup import FollowUp
-from sluis.merkle import CompactRange, leaf_hash
+from sluis.merkle import leaf_hash
 from sluis.v1 import envelope_pb2
-from sluis.wire import envelope_from_wire
 from tests.actors import Actor
-from tests.simulation.epochs import Epochs, seed_file
+from tests.simulation.epochs import Epochs
+from tests.simulation.guarantees import check_all, nothing_is_lost
 from tests.simulation.matching import Matching
 from tests.simulation.model import AGREEMENT, DAY, Listed, Signal
 from tests.simulation.play import Play
@@ -44,14 +34,6 @@ SOME = st.integers(0, 20)
 DAYS = st.integers(1, 400)
 LATEST = st.one_of(st.just(-1), st.integers(-3, 20))  # the newest more often than others
 TEMPLATE: list[Path] = []
-TOLD = (  # of these operations each entry must be accounted for
-    "signal.",
-    "match.",
-    "watch.hit",
-    "followup.",
-    "epoch.",
-    "key.",
-)
 
 
 class Stage(RuleBasedStateMachine):
@@ -155,124 +137,17 @@ class Stage(RuleBasedStateMachine):
                 self.play.hear(actor)
             self.play.hear(self.cast.nla)  # what the others answered
             self.play.hear(self.cast.sna)
-            self.what_lies_where_is_what_must()
-            self._nothing_is_lost()
+            self.all_is_well()
+            nothing_is_lost(self.play)
         finally:
             self.matching.close()
             self.play.close()
             shutil.rmtree(self.folder)
 
-    def _nothing_is_lost(self) -> None:
-        """G9, G10: what was permitted arrived, was taken back, or ended; whoever was told has answered."""
-        for signal in self.model.signals.values():
-            if signal.permitted and not signal.deposit and not signal.taken_back:
-                copies = self.play.holder(self.play.actors[signal.recipient]).copies
-                assert signal.signal_id in copies or signal.until_ms <= self.model.now()
-        assert not [duty for duty in self.model.duties if duty.act == "fulfil"]
-
-    # what must be true at every moment
-
     @invariant()
     def all_is_well(self) -> None:
-        """All of what follows."""
-        self.the_log_only_grows_and_tells_all()
-        self.what_lies_where_is_what_must()
-        self.each_duty_is_known_to_both()
-        self.what_ended_is_gone()
-        self.seeds_live_as_long_as_their_data()
-
-    def the_log_only_grows_and_tells_all(self) -> None:
-        """G7, G8: the log begins with what it was, its head is its root, and it tells exactly what was done."""
-        told = Counter(
-            (
-                entry["operation"],
-                entry["epoch"] if entry["operation"][:4] in ("epoc", "key.") else entry["outcome"],
-            )
-            for entry in self.play.new_entries()
-            if entry["operation"].startswith(TOLD) and entry["operation"] != "key.publish"
-        )
-        assert told == Counter(self.model.log), (
-            told - Counter(self.model.log),
-            Counter(self.model.log) - told,
-        )
-        self.model.log.clear()
-        leaves = [leaf_hash(entry) for entry in self.world.raw_entries()]
-        assert leaves[: len(self.play.seen)] == self.play.seen
-        tree, _ = CompactRange().extend(leaves)
-        assert tree.root() == self.world.store.head().tree.root()
-        self.play.seen = leaves
-
-    def what_lies_where_is_what_must(self) -> None:
-        """G5, G9: mailboxes hold what was permitted, has not ended and was not taken back: no more, no less."""
-        for actor in self.parties:
-            waiting = self.world.waiting(actor)
-            assert {view.log_index for view in waiting} == self.model.mailbox(actor.oin)
-            told = self.world.store.follow_ups.mailbox(actor.oin, -1, 1000)
-            assert Counter(map(_of_view, told)) == Counter(self.model.told.get(actor.oin, []))
-
-    def each_duty_is_known_to_both(self) -> None:
-        """What is owed, by whom, to whom and until when; who never answers is overdue."""
-        rows = self.world.store.follow_ups.duties("", due_before=None, after=(-1, -1), limit=1000)
-        owed = Counter(
-            (duty.act, duty.debtor, duty.creditor, duty.signal_id, duty.follow_up_id, duty.due_at_ms)
-            for _, duty in rows
-        )
-        must = Counter(
-            (
-                duty.act,
-                duty.debtor,
-                duty.creditor,
-                duty.signal_id.bytes,
-                duty.follow_up.bytes if duty.follow_up else None,
-                duty.due_ms,
-            )
-            for duty in self.model.duties
-        )
-        assert owed == must, (owed - must, must - owed)
-        now = self.model.now()
-        late = self.world.store.follow_ups.count_overdue("", now)
-        assert sum(late.values()) == sum(duty.due_ms < now for duty in self.model.duties)
-
-    def what_ended_is_gone(self) -> None:
-        """G10: each end is what it must be; of what has gone nothing is left, of what was taken back no field."""
-        with closing(sqlite3.connect(self.world.folder / "broker.db")) as database:
-            columns = (
-                "signal_id, envelope, redaction, pseudonym, retain_until_ms, destroyed_index, withdrawn_index"
-            )
-            rows = {UUID(bytes=row[0]): row[1:] for row in database.execute(f"SELECT {columns} FROM signal")}
-            entries = database.execute(
-                "SELECT epoch FROM register_entry JOIN register_snapshot USING (snapshot_id) GROUP BY epoch"
-            ).fetchall()
-            answers = {row[0] for row in database.execute("SELECT log_index FROM first_answer")}
-        permitted = {signal.signal_id: signal for signal in self.model.signals.values() if signal.permitted}
-        assert rows.keys() == permitted.keys()
-        for signal_id, (envelope, redaction, pseudonym, until, destroyed, withdrawn) in rows.items():
-            signal = permitted[signal_id]
-            assert (destroyed is not None) == signal.gone
-            assert (withdrawn is not None) == signal.taken_back
-            assert (signal.index in answers) == (not signal.gone and not signal.replaces)  # G9
-            if signal.gone:
-                assert (envelope, redaction, pseudonym) == (b"", b"", b"")
-                continue
-            assert until == signal.until_ms
-            if signal.taken_back and not signal.was_held:
-                assert not _fields_in(envelope)
-        assert not {row[0] for row in entries} & {age.name for age in self.model.ages.values() if age.retired}
-
-    def seeds_live_as_long_as_their_data(self) -> None:
-        """G10, G9: no seed goes while a datum of its epoch is kept, and one that was destroyed is nowhere any more."""
-        for actor in self.cast.evaluators:
-            seeds = set(EvaluatorShares.load(seed_file(self.world.folder, actor)).epochs)
-            for age in self.model.ages.values():
-                assert (age.name in seeds) == (actor.oin in age.seeds)
-                assert age.name in seeds or not self.model.in_use(age.name)
-
-    def kept_fields(self, signal: Signal) -> list[KeptField]:
-        """The sealed fields that lie in the database."""
-        with closing(sqlite3.connect(self.world.folder / "broker.db")) as database:
-            query = "SELECT envelope FROM signal WHERE signal_id = ?"
-            (row,) = database.execute(query, (signal.signal_id.bytes,)).fetchall()
-        return _fields_in(row[0])
+        """What must be true at every moment."""
+        check_all(self.play, self.epochs)
 
     # what rules share
 
@@ -304,12 +179,3 @@ class Stage(RuleBasedStateMachine):
     def stopped_agreement(self) -> bool:
         """Whether new exchange under the agreement is stopped."""
         return AGREEMENT in self.model.stopped
-
-
-def _of_view(view: FollowUpView) -> tuple[UUID, UUID]:
-    return FollowUp.decode(view.statement).follow_up_id, UUID(bytes=view.signal_id)
-
-
-def _fields_in(envelope: bytes) -> list[KeptField]:
-    message = envelope_pb2.Envelope.FromString(envelope)
-    return [one for one in envelope_from_wire(message).fields if isinstance(one, KeptField)]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Failures that the simulation found, or would have found before they were mended, as steps that anyone can read.
 
-Each fails again when its mend is taken out. After the steps of a test all invariants of `stage.py` are looked at, and
-at its end everybody reads what is left.
+Each fails again when its mend is taken out. After the steps of a test all of `guarantees.py` is looked at, and at its
+end everybody reads what is left.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ import pytest
 
 from sluis.followup import Act
 from tests.simulation.epochs import FIRST
+from tests.simulation.guarantees import kept_fields
 from tests.simulation.model import Signal
 from tests.simulation.rules_world import WorldRules
 from tests.simulation.signals import FIRMS
@@ -126,7 +127,7 @@ def test_what_is_under_a_hold_stays_whole_when_it_is_called_back(scene: Scene) -
     scene.is_held(number=0, twice=False, party=False)
     assert scene.model.is_held(fine)
     assert scene.play.say(Act.RECALL, fine, scene.cast.nla) == "sent"
-    assert scene.kept_fields(fine)
+    assert kept_fields(scene.play, fine)
     scene.passes(days=60)
     assert not fine.gone
     scene.is_let_go(number=0)

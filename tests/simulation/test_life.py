@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Any sequence of what parties do, with crashes, a lossy network and time that passes: the guarantees hold.
 
-What may happen is in `rules_*.py`, what must then be true in `stage.py` and `model.py`. Failures that were found are
-in `test_found.py`, as steps that anyone can read.
+What may happen is in `rules_*.py`, what must then be true in `guarantees.py` and `model.py`. Failures that were found
+are in `test_found.py`, as steps that anyone can read.
 """
 
 import os
