@@ -13,13 +13,18 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pytest
+
 from broker.epochs import EpochKeeper, EpochOffice
 from evaluator import ending
 from evaluator.settings import EvaluatorSettings
 from evaluator.shares import EvaluatorShares
+from sluis.epoch_log import KeyDestruction
 from sluis.epochs import EpochCalendar
 from sluis.errors import SluisError
 from sluis.keys import KeyFolder
+from sluis.merkle import leaf_hash
+from sluis.v1 import directory_pb2
 from tests.actors import Actor
 from tests.retention_world import Office
 from tests.simulation.model import DAY, Age
@@ -27,9 +32,9 @@ from tests.simulation.play import Play
 from tests.simulation.process import expect
 from tests.simulation.signals import FIRMS
 from tests.simulation.trouble import Trouble
-from tests.unit.epoch_samples import Evaluators, desk_of, forget_epochs
+from tests.unit.epoch_samples import Evaluators, desk_of, directory, forget_epochs
 from tests.unit.match_samples import pseudonym_of
-from tests.world import make_database, open_world
+from tests.world import ORIGIN, FakeContext, Refused, make_database, open_world
 
 FIRST = "2026"
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -216,6 +221,26 @@ class Epochs:
             age.seeds.remove(actor.oin)
             self.model.log.append(("key.destroy", name))
         return told
+
+    def state_too_early(self, number: int, name: str) -> None:
+        """An evaluator states that it destroyed a seed; the broker takes that of a retired epoch only."""
+        actor = self.play.cast.evaluators[number]
+        if self.model.ages[name].retired:
+            return
+        told = KeyDestruction(
+            log_origin=ORIGIN,
+            evaluator=actor.oin,
+            epoch=name,
+            retired_index=0,
+            retired_leaf=leaf_hash(self.world.raw_entries()[0]),
+            destroyed_at_ms=self.model.now(),
+        )
+        request = directory_pb2.PublishKeyDestructionRequest(
+            statement=told.encode(), signature=told.sign(actor.signing)
+        )
+        with pytest.raises(Refused) as caught:
+            self.play.run(directory(self.world).PublishKeyDestruction(request, FakeContext(actor)))
+        expect(caught.value.error.code, "wrong-state")
 
     async def _destroy(self, actor: Actor, name: str) -> int:
         folder = self.world.folder / f"evaluator-{actor.oin}"

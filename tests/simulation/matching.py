@@ -16,7 +16,7 @@ from sluis.errors import SluisError
 from sluis.v1 import envelope_pb2, exchange_pb2
 from tests.actors import Actor
 from tests.simulation.model import AGREEMENT as STOPPED_AGREEMENT
-from tests.simulation.model import Model, Signal
+from tests.simulation.model import DAY, Model, Signal
 from tests.simulation.play import Play
 from tests.simulation.process import expect
 from tests.simulation.signals import FIRMS
@@ -56,6 +56,19 @@ def first_bits(pseudonym: bytes, bits: int) -> int:
     return int.from_bytes(pseudonym[:8]) >> (64 - bits)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question by hand, its answer, and when that was given."""
+
+    pseudonym: bytes
+    by: Actor
+    key: str
+    epoch: str
+    digest: int
+    answer: exchange_pb2.MatchAnswer
+    at_ms: int
+
+
 @dataclass(slots=True)
 class Matching:
     """The body's kit and what it has fetched, by epoch."""
@@ -64,6 +77,7 @@ class Matching:
     folder: Path
     layers: dict[str, list[Layer]] = field(default_factory=dict)
     given: set[tuple[int, str]] = field(default_factory=set)  # where a digest ends, and of which epoch it is
+    questions: list[Question] = field(default_factory=list)
     kit: Any = None
     _start: int = 0  # where the log was when the question was asked
     _fetched: list[Part] = field(default_factory=list)
@@ -158,18 +172,21 @@ class Matching:
             assert named == mine
         if named:
             firms = [firm for firm, one in FIRMS.items() if pseudonym_of(one, epoch) in named]
-            self._released(self.model.asked(epoch, firms), acknowledged=True)
+            met = self.model.asked(epoch, firms)
+            self._released(met, acknowledged=True)
             self.model.log.append(("match.question", "answered"))
+            hits = len({signal.firm for signal, released in met if released})
+            counts = [entry for entry in self._mine("match.question") if entry["asked"] == len(named)]
+            expected = (hits, len(named) - hits if private else None)
+            assert expected in [(entry["hits"], entry.get("missed")) for entry in counts]
         return len(named)
 
     def _released(self, met: list[tuple[Signal, bool]], *, acknowledged: bool) -> None:
         """Each release stands in the log and owes what it owes; a refused one is a miss that says nothing."""
         places = {
             entry["index"]: entry["exchange"]
-            for entry in self.play.new_entries()
-            if entry["operation"] == "signal.release"
-            and entry["outcome"] == "released"
-            and entry["index"] >= self._start
+            for entry in self._mine("signal.release")
+            if entry["outcome"] == "released"
         }
         for signal, released in met:
             self.model.log.append(("signal.release", "released" if released else "refused"))
@@ -181,6 +198,11 @@ class Matching:
             if acknowledged:
                 signal.waiting.remove(mine[0])
                 self.model.log.append(("signal.acknowledge", "delivered"))
+
+    def _mine(self, operation: str) -> list[dict[str, Any]]:
+        """The entries of an operation since the question was asked."""
+        entries = self.play.new_entries()
+        return [one for one in entries if one["operation"] == operation and one["index"] >= self._start]
 
     # digests
 
@@ -259,9 +281,26 @@ class Matching:
         released = [signal for signal, moves in met if moves]
         assert len(answer.hits) == len(released)
         self._check_missed(answer, digest, hit=bool(released))
-        again = self.play.run(world.ask(pseudonym, by=by, key=key, epoch=epoch, digest_index=digest))
-        assert again == answer, "the same question is the same answer, and costs nothing"
+        self.questions.append(Question(pseudonym, by, key, epoch, digest, answer, model.now()))
         return "" if permitted else "deny"
+
+    def ask_again(self, question: Question) -> None:
+        """The same question under its key gets the same answer for a day, whatever was closed or stopped since."""
+        expected = self.model.caller(question.by.oin)
+        if self.model.now() >= question.at_ms + DAY:
+            return
+        call = self.play.world.ask(
+            question.pseudonym,
+            by=question.by,
+            key=question.key,
+            epoch=question.epoch,
+            digest_index=question.digest,
+        )
+        try:
+            assert self.play.run(call) == question.answer
+            expect("", expected)
+        except SluisError as error:
+            expect(error.code, expected)
 
     def _check_missed(self, answer: exchange_pb2.MatchAnswer, digest: int, *, hit: bool) -> None:
         """A claim that was found for nothing is a miss, and the log counts it as one."""

@@ -293,6 +293,11 @@ class Model:
             return "unknown-epoch"
         return "epoch-closed" if age.retired or age.silent or age.never else ""
 
+    def to_ask(self) -> list[str]:
+        """The epochs in which there may be something to find, oldest first."""
+        ages = sorted(self.ages.values(), key=lambda age: age.begins_ms)
+        return [age.name for age in ages if age.begins_ms <= self.now() and not self.questions(age.name)]
+
     def end_of(self, age: Age) -> int | None:
         """When the next epoch begins, as far as that is known."""
         later = [

@@ -22,6 +22,7 @@ class EpochRules(Stage):
         self.epochs.publish(name, by=by)
         if not self.epochs.announce(name, self.epochs.coming(days)) and loaded:
             self._load(name)
+        self.world.clock.move(minutes=10)
 
     @precondition(lambda self: len(self.epochs.names) < MOST_EPOCHS)
     @rule(loaded=st.booleans(), number=LATEST)
@@ -31,6 +32,7 @@ class EpochRules(Stage):
         self.epochs.publish(name)
         if not self.epochs.rotate(name, self.any_epoch(number)) and loaded:
             self._load(name)
+        self.world.clock.move(minutes=10)
 
     @precondition(lambda self: len(self.model.ages) > 1)
     @rule(number=LATEST, silent=st.booleans())
@@ -38,14 +40,17 @@ class EpochRules(Stage):
         """A seed is suspected, or both are: then nobody asks any more."""
         self.epochs.compromise(self.any_epoch(number), silent=silent)
 
-    @rule(number=LATEST)
+    @rule(number=st.integers(0, MOST_EPOCHS - 1))
     def retires_an_epoch(self, number: int) -> None:
         """By hand: refused while something is left or may come."""
         self.epochs.retire(self.any_epoch(number))
 
-    @rule(who=st.sampled_from([0, 1]), number=LATEST, trouble=TROUBLE)
-    def destroys_a_seed(self, who: int, number: int, trouble: Trouble) -> None:
-        """An evaluator's people try to; the log must say that nothing is left."""
+    @rule(who=st.sampled_from([0, 1]), number=st.integers(0, 20), trouble=TROUBLE, honest=st.booleans())
+    def destroys_a_seed(self, who: int, number: int, trouble: Trouble, honest: bool) -> None:
+        """An evaluator's people try to; the log must say that nothing is left. Nor may they state what is not so."""
+        if not honest:
+            self.epochs.state_too_early(who, self.any_epoch(number))
+            return
         retired = [age.name for age in self.model.ages.values() if age.retired]
         name = retired[number % len(retired)] if retired and number < 15 else self.any_epoch(number)
         self.epochs.destroy(who, name, trouble)

@@ -42,6 +42,8 @@ class MatchingRules(Stage):
         body = self.cast.body
         if not self.knows(body, fresh=fresh):
             return
+        if fresh and self.heard(body):
+            assert self.epochs.to_ask(body) == self.model.to_ask()
         told = self.matching.match(self.epochs.to_ask(body), trouble, private=private)
         if told == "epoch-closed":
             assert not fresh
@@ -92,7 +94,7 @@ class MatchingRules(Stage):
                 part.start.header = replace(header, **changes.get(how, {})).encode()
                 part.start.signature = key.sign(part.start.header)
             if part.body and how == "a bit of the body":
-                part.body = bytes([part.body[0] ^ 1]) + part.body[1:]
+                part.body = part.body[:-1] + bytes([part.body[-1] ^ 1])
             return [] if part.body and how == "cut short" else [part]
 
         self.matching.tampered(self.any_epoch(number), change)

@@ -110,14 +110,16 @@ class SignalRules(Stage):
         self.world.clock.now = now
         assert (caught.value.code, self.world.size) == ("clock-behind-log", size)
 
-    @rule(number=LATEST, follow_up=st.booleans())
-    def repeats(self, number: int, follow_up: bool) -> None:
+    @rule(number=LATEST, what=st.sampled_from(["push", "follow-up", "question"]))
+    def repeats(self, number: int, what: str) -> None:
         """What was answered is sent again: one effect, the first answer, however late and in which epoch."""
         size = self.world.size
-        if follow_up and self.play.sent:
+        if what == "question" and (questions := self.matching.questions):
+            self.matching.ask_again(questions[number % len(questions)])
+        elif what == "follow-up" and self.play.sent:
             sent = self.play.sent[number % len(self.play.sent)]
             expect(self.play.send_again(sent), self._answer_to_a_repeated(sent))
-        elif not follow_up and (signal := self.any_signal(number)):
+        elif signal := self.any_signal(number):
             self._pushed_again(signal)
         assert self.world.size == size
 

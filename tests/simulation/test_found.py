@@ -135,6 +135,19 @@ def test_what_is_under_a_hold_stays_whole_when_it_is_called_back(scene: Scene) -
     assert fine.gone
 
 
+def test_a_register_that_is_held_proves_nothing_after_its_term(scene: Scene) -> None:
+    """A hold keeps and opens nothing; but a register that nobody had renewed went on proving certificates."""
+    scene.fact()
+    scene.is_held(number=-1, twice=False, party=True)
+    scene.passes(days=190)
+    assert scene.play.push(scene.play.seal(FIRM, by=scene.cast.nla, to=scene.cast.sna, epoch=FIRST)) == "deny"
+    kept = set(scene.world.store.retention.registers())
+    assert len(kept) == 2
+    scene.is_let_go(number=0)
+    scene.passes(days=1)
+    assert not kept & set(scene.world.store.retention.registers())
+
+
 def test_whoever_missed_a_rotation_loses_nothing(scene: Scene) -> None:
     """Sealed before the change it is taken after it; sealed after it in the closed epoch, it is sealed anew."""
     early = scene.play.seal(
