@@ -108,7 +108,7 @@ class WorldRules(Stage):
         expected = "" if party or (signal.permitted and not signal.gone) else "not-found"
         expected = "party-stopped" if {nla, own} & self.model.stopped else expected
         expected = "approvals-missing" if twice else expected
-        officers = (first, first) if twice else (first, "fg-1")
+        officers = ("fg-1", "fg-1") if twice else (first, "fg-1")
         target, scope = (own, HoldScope.PARTY) if party else (str(signal.signal_id), HoldScope.EXCHANGE)
         try:
             hold = self._office().hold(target, scope, officers=officers)
