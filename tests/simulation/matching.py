@@ -259,13 +259,22 @@ class Matching:
 
     # questions by hand
 
-    def ask(self, firm: str, epoch: str, by: Actor, trouble: Trouble, digest: int = 0) -> str:
-        """Ask about a firm without the kit; returns what it was refused with."""
+    def ask(
+        self,
+        firm: str,
+        epoch: str,
+        by: Actor,
+        trouble: Trouble = Trouble.NONE,
+        *,
+        digest: int = 0,
+        made_in: str = "",
+    ) -> str:
+        """Ask about a firm without the kit, by its pseudonym of this epoch or of another; returns the refusal."""
         model, world, key = self.model, self.play.world, self.play.world.key()
         expected = model.caller(by.oin) or (
             "unknown-digest" if digest and not self._is_digest(digest, epoch, by) else model.questions(epoch)
         )
-        pseudonym, self._start = pseudonym_of(FIRMS[firm], epoch), world.size
+        pseudonym, self._start = pseudonym_of(FIRMS[firm], made_in or epoch), world.size
         try:
             answer = self.play.call(
                 trouble, lambda: world.ask(pseudonym, by=by, key=key, epoch=epoch, digest_index=digest)
@@ -275,7 +284,8 @@ class Matching:
         expect("", expected)
         permitted = answer.decision.effect == envelope_pb2.EFFECT_PERMIT
         assert permitted != self._denied
-        met = model.asked(epoch, [firm]) if permitted and by is self.play.cast.body else []
+        own = by is self.play.cast.body and (made_in or epoch) == epoch
+        met = model.asked(epoch, [firm]) if permitted and own else []
         self._released(met, acknowledged=False)
         model.log.append(("match.question", "answered" if permitted else "refused"))
         released = [signal for signal, moves in met if moves]

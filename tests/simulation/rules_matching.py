@@ -59,21 +59,22 @@ class MatchingRules(Stage):
             if not told and self.play.push(signal) == "permit":
                 self.matching.match(epochs, Trouble.NONE, private=private)
 
-    @rule(firm=FIRM, number=LATEST, trouble=TROUBLE, other=st.booleans())
-    def asks_about_one(self, firm: str, number: int, trouble: Trouble, other: bool) -> None:
-        """A question about one firm, in any epoch; another body finds nothing of what is not for it."""
+    @rule(firm=FIRM, number=LATEST, trouble=TROUBLE, other=st.booleans(), made_in=SOME)
+    def asks_about_one(self, firm: str, number: int, trouble: Trouble, other: bool, made_in: int) -> None:
+        """A question about one firm, in any epoch; another body, or a pseudonym of another epoch, finds nothing."""
         by = self.cast.other_body if other else self.cast.body
         epoch = "1999" if number == 20 else self.any_epoch(number)
-        self.matching.ask(firm, epoch, by, trouble)
+        self.matching.ask(firm, epoch, by, trouble, made_in=self.any_epoch(made_in) if made_in < 5 else "")
 
-    @rule(firm=FIRM, number=LATEST, place=SOME, other=st.booleans())
-    def claims(self, firm: str, number: int, place: int, other: bool) -> None:
+    @rule(firm=FIRM, number=LATEST, place=SOME, other=st.booleans(), made_in=SOME)
+    def claims(self, firm: str, number: int, place: int, other: bool, made_in: int) -> None:
         """A claim by hand under a digest that was given, or one that was not, or to another, or of another epoch."""
         epoch = self.any_epoch(number)
         given = sorted(self.matching.given)
         digest = given[place % len(given)][0] if given and place < 15 else self.world.size - 1 - place % 5
         by = self.cast.other_body if other else self.cast.body
-        self.matching.ask(firm, epoch, by, Trouble.NONE, digest)
+        made_in_epoch = self.any_epoch(made_in) if made_in < 5 else ""
+        self.matching.ask(firm, epoch, by, digest=digest, made_in=made_in_epoch)
 
     @rule(how=st.sampled_from([*HOW, *STRANGERS]), number=LATEST)
     def a_digest_is_not_for_all(self, how: str, number: int) -> None:

@@ -99,7 +99,7 @@ def test_a_rectified_fact_that_waits_goes_out_no_more(scene: Scene) -> None:
     for signal in (fact, fine):
         assert scene.play.say(Act.RECTIFY, signal, scene.play.actors[signal.sender]) == "sent"
     assert scene.play.read(scene.cast.sna) == []
-    assert scene.matching.ask(FIRM, FIRST, scene.cast.body, Trouble.NONE) == ""
+    assert scene.matching.ask(FIRM, FIRST, scene.cast.body) == ""
     assert scene.play.read(scene.cast.body) == []
 
 
