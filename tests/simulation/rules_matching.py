@@ -76,12 +76,14 @@ class MatchingRules(Stage):
         made_in_epoch = self.any_epoch(made_in) if made_in < 5 else ""
         self.matching.ask(firm, epoch, by, digest=digest, made_in=made_in_epoch)
 
-    @rule(how=st.sampled_from([*HOW, *STRANGERS]), number=LATEST)
-    def a_digest_is_not_for_all(self, how: str, number: int) -> None:
+    @rule(how=st.sampled_from([*HOW, *HOW, *STRANGERS]), number=LATEST, firm=FIRM)
+    def a_digest_is_not_for_all(self, how: str, number: int, firm: str) -> None:
         """Nobody gets a digest of another's domain, and under one that was changed on its way nothing is claimed."""
+        epoch = self.any_epoch(number)
         if how in STRANGERS:
-            self.matching.fetch(getattr(self.cast, how), self.any_epoch(number))
+            self.matching.fetch(getattr(self.cast, how), epoch)
             return
+        self.play.push(self.play.seal(firm, by=self.cast.sna, to=self.cast.body, epoch=epoch))
         key = SigningKey.generate() if how == "another signature" else self.world.receipt_key
 
         def change(part: Part) -> Iterable[Part]:
@@ -98,7 +100,7 @@ class MatchingRules(Stage):
                 part.body = part.body[:-1] + bytes([part.body[-1] ^ 1])
             return [] if part.body and how == "cut short" else [part]
 
-        self.matching.tampered(self.any_epoch(number), change)
+        self.matching.tampered(epoch, change)
 
     @rule(
         firms=st.lists(FIRM, max_size=3, unique=True),
