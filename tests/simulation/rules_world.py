@@ -9,6 +9,7 @@ from hypothesis.stateful import precondition, rule
 
 from broker.retention.keeper import confirm_clock
 from sluis.errors import Conflict, SluisError
+from sluis.followup import Act
 from sluis.hold import HoldScope
 from tests.retention_world import Office, keeper
 from tests.simulation.epochs import OFFICERS
@@ -64,6 +65,10 @@ class WorldRules(Stage):
             self.play.revoke(actor)
         elif what != "certificate" and target not in self.model.stopped:
             self.play.stop(target)
+        held = [one for one in self.model.signals.values() if one.released and one.recipient == actor.oin]
+        for signal in held[:1]:
+            self.play.say(Act.FEEDBACK, signal, actor, codes={"outcome": "RECEIVED"})
+            self.play.say(Act.ASK, signal, actor)
 
     @precondition(lambda self: self.model.stopped or self.model.revoked)
     @rule()

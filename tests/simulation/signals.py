@@ -9,8 +9,8 @@ from broker.storage.port import DeliveryView
 from sluis.envelope import Envelope, KeptField, open_envelope
 from sluis.errors import SluisError
 from sluis.signing import SigningKey, VerifyKey
-from sluis.v1 import envelope_pb2
-from sluis.wire import envelope_from_wire
+from sluis.v1 import envelope_pb2, exchange_pb2
+from sluis.wire import envelope_from_wire, envelope_to_wire
 from tests.actors import Actor
 from tests.simulation.model import DAY, FIELDS, Signal
 from tests.simulation.process import Process, expect
@@ -80,14 +80,33 @@ class Signals(Process):
         expected = self.model.offer(signal)
         key = self.world.key()
         envelope = self.envelopes[signal.signal_id]
+        push = self._in_one_frame if trouble is Trouble.TWICE else self.world.push
         try:
-            answer = self.call(trouble, lambda: self.world.push(envelope, key=key, strict=signal.strict))
+            answer = self.call(
+                Trouble.NONE if trouble is Trouble.TWICE else trouble,
+                lambda: push(envelope, key=key, strict=signal.strict),
+            )
         except SluisError as error:
             return expect(error.code, expected)
         told = expect("permit" if answer.decision.effect == PERMIT else "deny", expected)
         self.keys[signal.signal_id] = key
         self.model.accept(signal, told, answer.receipt.log_index)
         return told
+
+    async def _in_one_frame(self, envelope: Envelope, *, key: str, strict: bool) -> exchange_pb2.PushResponse:
+        """The same push twice in one frame, so in one transaction: one effect, and the same answer."""
+        request = exchange_pb2.PushRequest(
+            idempotency_key=key, envelope=envelope_to_wire(envelope), strict=strict
+        )
+        caller = self.actors[envelope.header.sender].caller
+        first, second = await self.world.broker.exchange.push_all(caller, [request, request])
+        if isinstance(first, SluisError):
+            assert isinstance(second, SluisError)
+            raise first
+        assert not isinstance(second, SluisError)
+        assert (first.repeated_request, second.repeated_request) == (False, True)
+        assert first.receipt == second.receipt
+        return first
 
     def push_again(self, signal: Signal) -> bool:
         """Push it once more under its key; True when that was answered as a repetition."""
