@@ -20,7 +20,7 @@ FIELDS = FIRM_FIELDS | {"law", "article", "count", "found_on", "decided_on"}  # 
 LOOK_BACK = date(2028, 3, 2)  # BAAI 2:1(4): the fines that are played were decided on two years before
 SECOND_TERM = date(2026, 7, 1)  # from then on a certification body owes feedback too
 WATCH_DAYS = 92
-AGREEMENT = "agreement"
+AGREEMENT, WATCHING = "agreement", "watching"  # what may be stopped, beside parties
 
 
 def day_of(at_ms: int) -> date:
@@ -127,7 +127,7 @@ class Model:
     watched: dict[str, Listed] = field(default_factory=dict)  # the body's, by epoch
     holds: dict[str, str] = field(default_factory=dict)  # an exchange or a party, by hold
     keys: dict[str, int] = field(default_factory=dict)  # how often a party has renewed its key
-    stopped: set[str] = field(default_factory=set)  # parties, or the agreement
+    stopped: set[str] = field(default_factory=set)  # parties, the agreement, or the rule of watch lists
     revoked: set[str] = field(default_factory=set)  # parties whose certificate was stopped
     duties: list[Duty] = field(default_factory=list)
     told: dict[str, list[tuple[UUID, UUID]]] = field(default_factory=dict)  # follow-up and copy, by party
@@ -194,7 +194,17 @@ class Model:
         if not signal.deposit:
             self.deliver(signal, index)
         elif self.is_watched(signal):
-            self.log += [("watch.hit", "answered"), ("signal.release", "released")]
+            self.hit(signal, index)
+
+    def hit(self, signal: Signal, index: int) -> None:
+        """Its recipient watches for it: both legs are decided now, as on a question."""
+        may_watch = not {AGREEMENT, WATCHING, signal.recipient} & self.stopped
+        self.log.append(("watch.hit", "answered" if may_watch else "refused"))
+        if not may_watch:
+            return
+        released = self.may_move(signal)
+        self.log.append(("signal.release", "released" if released else "refused"))
+        if released:
             self.deliver(signal, index + 2)
 
     def deliver(self, signal: Signal, index: int) -> None:
@@ -269,7 +279,9 @@ class Model:
         register = self.registers.get((self.body, epoch))
         clients = sum(register.holds(firm, self.today) for firm in register.last_days) if register else 0
         too_long = last_day > self.today + timedelta(days=WATCH_DAYS)
-        denied = AGREEMENT in self.stopped or (bool(firms) and (too_long or len(firms) > clients))
+        denied = bool({AGREEMENT, WATCHING} & self.stopped) or (
+            bool(firms) and (too_long or len(firms) > clients)
+        )
         return "deny" if denied else "permit"
 
     # epochs

@@ -149,19 +149,7 @@ def replaced(model: Model, first: Signal, right: Signal, index: int) -> None:
     if not right.deposit:
         model.deliver(right, index)
     elif model.is_watched(right) and not model.questions(right.epoch):
-        _hit(model, right, index)
-
-
-def _hit(model: Model, right: Signal, index: int) -> None:
-    """Its recipient watches for it: it hears of the right signal as of any other, if it may watch and have it now."""
-    may_watch = not {AGREEMENT, right.recipient} & model.stopped
-    model.log.append(("watch.hit", "answered" if may_watch else "refused"))
-    if not may_watch:
-        return
-    moves = model.may_move(right)
-    model.log.append(("signal.release", "released" if moves else "refused"))
-    if moves:
-        model.deliver(right, index + 2)
+        model.hit(right, index)
 
 
 def fulfilled(model: Model, duty: Duty, follow_up: UUID, about: UUID) -> None:

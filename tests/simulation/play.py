@@ -24,12 +24,19 @@ from tests.actors import Actor, authority
 from tests.retention_world import sweep
 from tests.simulation import model_follow_ups as after
 from tests.simulation.model import AGREEMENT as STOPPED_AGREEMENT
-from tests.simulation.model import Listed, Signal
+from tests.simulation.model import WATCHING, Listed, Signal
 from tests.simulation.process import expect
 from tests.simulation.signals import DENY, FIRMS, PERMIT, Signals
 from tests.simulation.trouble import Trouble
 from tests.unit.match_samples import pseudonym_of
 from tests.world import AGREEMENT
+
+STOPS = {
+    STOPPED_AGREEMENT: [("agreement", AGREEMENT)],
+    WATCHING: [
+        ("rule", f"watch-list-{days}-2026-0{day}") for days, day in (("until", "6-30"), ("from", "7-01"))
+    ],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,23 +209,22 @@ class Play(Signals):
         return told
 
     def stop(self, target: str) -> None:
-        """Stop a party, or the agreement."""
-        if target in self.actors:
-            self._was_admitted(self.actors[target])
-        if target == STOPPED_AGREEMENT:
-            self.world.operator.stop("agreement", AGREEMENT, "INCIDENT")
-        else:
+        """Stop a party, the agreement, or the rule of watch lists."""
+        if actor := self.actors.get(target):
+            self._was_admitted(actor)
             self.world.operator.set_status(target, PartyStatus.STOPPED, "INCIDENT")
+        for scope, name in STOPS.get(target, ()):
+            self.world.operator.stop(scope, name, "INCIDENT")
         self.model.stopped.add(target)
-        if target in self.actors:
-            self._a_moment_later(self.actors[target])
+        if actor:
+            self._a_moment_later(actor)
 
     def resume(self, target: str) -> None:
         """Lift the stop."""
-        if target == STOPPED_AGREEMENT:
-            self.world.operator.resume("agreement", AGREEMENT, "SOLVED")
-        else:
+        if target in self.actors:
             self.world.operator.set_status(target, PartyStatus.ACTIVE, "SOLVED")
+        for scope, name in STOPS.get(target, ()):
+            self.world.operator.resume(scope, name, "SOLVED")
         self.model.stopped.remove(target)
         self.world.broker.desk.directory._known.clear()
 

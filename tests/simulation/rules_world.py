@@ -13,7 +13,7 @@ from sluis.followup import Act
 from sluis.hold import HoldScope
 from tests.retention_world import Office, keeper
 from tests.simulation.epochs import OFFICERS
-from tests.simulation.model import AGREEMENT
+from tests.simulation.model import AGREEMENT, WATCHING
 from tests.simulation.process import expect
 from tests.simulation.signals import FIRMS
 from tests.simulation.stage import FIRM, LATEST, Stage
@@ -56,11 +56,11 @@ class WorldRules(Stage):
             for recipient in (self.cast.sna, self.cast.body):
                 self.play.register(*firms, epoch=name, to=recipient, last_day=last_day)
 
-    @rule(what=st.sampled_from(["agreement", "party", "party", "certificate"]), who=WHO)
+    @rule(what=st.sampled_from([AGREEMENT, WATCHING, "party", "party", "certificate"]), who=WHO)
     def is_stopped(self, what: str, who: str) -> None:
-        """A stop of the agreement; of a party, which may still say what it owes; or of all that a party sends."""
+        """A stop of the agreement or a rule; of a party, which may still say what it owes; of all that it sends."""
         actor = getattr(self.cast, who)
-        target = AGREEMENT if what == "agreement" else actor.oin
+        target = what if what in (AGREEMENT, WATCHING) else actor.oin
         if what == "certificate" and actor.oin not in self.model.revoked:
             self.play.revoke(actor)
         elif what != "certificate" and target not in self.model.stopped:
