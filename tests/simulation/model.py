@@ -68,6 +68,7 @@ class Signal:
     term_ms: int = 0  # its end, unless the certificate is lost
     until_ms: int = 0
     lost_ms: int | None = None
+    revived: bool = False  # it had ended, was kept all the same, and then the certificate was there again
     taken_back: bool = False
     gone: bool = False
     released: bool = False
@@ -371,5 +372,6 @@ class Model:
             if signal.firm in register.last_days:
                 moments.append(midnight_after(register.last_days[signal.firm]))
             signal.lost_ms = min(moments)
-        lost = signal.lost_ms
+        lost, before = signal.lost_ms, signal.until_ms
         signal.until_ms = signal.term_ms if lost is None else min(signal.term_ms, months_after(lost, 6))
+        signal.revived = signal.revived or before <= now < signal.until_ms
