@@ -42,7 +42,7 @@ class WorldRules(Stage):
 
     @rule(
         firms=st.one_of(st.lists(FIRM, max_size=2, unique=True), st.just(sorted(FIRMS))),
-        last=st.sampled_from([-3, 0, 10, 400]),
+        last=st.sampled_from([-3, 0, 10, 400, 400, 400]),
     )
     def certificates_change(self, firms: list[str], last: int) -> None:
         """The register holds other firms, or these until another day."""
@@ -56,9 +56,15 @@ class WorldRules(Stage):
             for recipient in (self.cast.sna, self.cast.body):
                 self.play.register(*firms, epoch=name, to=recipient, last_day=last_day)
 
-    @rule(what=st.sampled_from([AGREEMENT, WATCHING, "party", "party", "certificate"]), who=WHO)
-    def is_stopped(self, what: str, who: str) -> None:
+    @rule(
+        what=st.sampled_from([AGREEMENT, WATCHING, "party", "party", "certificate"]),
+        who=WHO,
+        also=st.booleans(),
+    )
+    def is_stopped(self, what: str, who: str, also: bool) -> None:
         """A stop of the agreement or a rule; of a party, which may still say what it owes; of all that it sends."""
+        if not also:
+            self.all_goes_on()
         actor = getattr(self.cast, who)
         target = what if what in (AGREEMENT, WATCHING) else actor.oin
         if what == "certificate" and actor.oin not in self.model.revoked:
@@ -72,8 +78,21 @@ class WorldRules(Stage):
 
     @precondition(lambda self: self.model.stopped or self.model.revoked)
     @rule()
-    def all_goes_on(self) -> None:
+    def is_resumed(self) -> None:
         """Every stop is lifted."""
+        self.all_goes_on()
+
+    @precondition(lambda self: self.model.stopped or self.model.revoked)
+    @rule(firm=FIRM)
+    def is_resumed_and_sends(self, firm: str) -> None:
+        """Every stop is lifted, and what waited is sent."""
+        self.all_goes_on()
+        epoch = self.epochs.believed(self.cast.nla)
+        if epoch:
+            self.play.push(self.play.seal(firm, by=self.cast.nla, to=self.cast.sna, epoch=epoch))
+
+    def all_goes_on(self) -> None:
+        """Lift every stop."""
         for target in sorted(self.model.stopped):
             self.play.resume(target)
         for actor in self.parties:
