@@ -110,3 +110,11 @@ class MatchingRules(Stage):
     def watches(self, firms: list[str], days: int, number: int) -> None:
         """The body leaves a watch list, renews it, or takes it back; not too long, and of no more than its clients."""
         self.watch_list(firms, self.any_epoch(number), days)
+
+    @rule(firm=FIRM, number=LATEST, days=st.sampled_from([0, 1, 3]))
+    def a_watch_list_ends(self, firm: str, number: int, days: int) -> None:
+        """A list of which the last day is tomorrow, and a fact that is deposited before that, or after."""
+        epoch = self.any_epoch(number)
+        self.watch_list([firm], epoch, 1)
+        self.world.clock.move(days=days)
+        self.play.push(self.play.seal(firm, by=self.cast.sna, to=self.cast.body, epoch=epoch))

@@ -50,6 +50,16 @@ class WorldRules(Stage):
         self._renew(*firms, last_day=day.isoformat())
         self.play.sweep()
 
+    @rule(firm=FIRM, days=st.sampled_from([1, 100]), corrected=st.booleans())
+    def a_certificate_is_lost(self, firm: str, days: int, corrected: bool) -> None:
+        """One firm is in the register no more; later what was said of it may be corrected all the same."""
+        self._renew(*(other for other in FIRMS if other != firm))
+        self.play.sweep()
+        self.world.clock.move(days=days)
+        about = [signal for signal in self.model.signals.values() if signal.firm == firm and signal.permitted]
+        for signal in about[-1:] if corrected else ():
+            self.play.correct(signal, expires_ms=self.days(400))
+
     def _renew(self, *firms: str, last_day: str = "2029-12-31") -> None:
         """The foundation keeps up its registers in every epoch where that can be done."""
         for name in self.model.ages:
@@ -104,10 +114,15 @@ class WorldRules(Stage):
         """A new process of the broker."""
         self.play.restart()
 
-    @rule()
-    def the_inspectorate_renews_its_keys(self) -> None:
-        """From then on it signs with another key; messages are in flight under the one before."""
-        self.play.renew_keys(self.cast.nla)
+    @rule(firm=FIRM, number=LATEST)
+    def the_inspectorate_renews_its_keys(self, firm: str, number: int) -> None:
+        """From then on it signs with another key; what the broker has not is to be signed anew."""
+        nla, sna, epoch = self.cast.nla, self.cast.sna, self.any_epoch(number)
+        late = self.play.seal(firm, by=nla, to=sna, epoch=epoch)
+        self.play.renew_keys(nla)
+        anew = self.play.seal(firm, by=nla, to=sna, epoch=epoch)
+        for signal in (late, anew):
+            self.play.push(signal)
 
     @rule(confirmed=st.booleans(), days=st.sampled_from([3, 30]))
     def the_clock_leaps(self, confirmed: bool, days: int) -> None:
