@@ -5,9 +5,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from sluis.followup import Act
+from tests.simulation.signals import FIRMS
 from tests.simulation.stage import LATEST, TROUBLE, Stage
 from tests.simulation.trouble import Trouble
 
+FIRST_FIRM = min(FIRMS)
 DONE = {"outcome": "CONFIRMED"}
 INTERIM = {"outcome": "RECEIVED"}
 
@@ -28,6 +30,21 @@ class FollowUpRules(Stage):
             other = self.cast.body if signal.sender != self.cast.body.oin else self.cast.nla
             by = other if stranger else self.play.actors[signal.sender]
             assert self.play.say(act, signal, by, trouble, old_key=old_key) != "sent" or not stranger
+
+    @rule(number=LATEST, passed_on=st.booleans())
+    def ends_and_is_taken_back(self, number: int, passed_on: bool) -> None:
+        """What the broker has destroyed is still called back from whoever had it, and not passed on after that."""
+        nla, sna, epoch = self.cast.nla, self.cast.sna, self.any_epoch(number)
+        fine = self.play.seal(FIRST_FIRM, by=nla, to=sna, epoch=epoch, expires_ms=self.days(1))
+        if self.play.push(fine) != "permit":
+            return
+        self.world.clock.move(days=2)
+        self.play.sweep()
+        self.play.say(Act.RECALL, fine, nla)
+        if passed_on:
+            previous = fine.signal_id
+            fact = self.play.seal(FIRST_FIRM, by=sna, to=self.cast.body, epoch=epoch, previous=previous)
+            assert self.play.push(fact) not in ("permit", "deny")
 
     @rule(number=LATEST, days=st.integers(1, 400), extra=st.booleans(), trouble=TROUBLE)
     def corrects(self, number: int, days: int, extra: bool, trouble: Trouble) -> None:
