@@ -15,10 +15,12 @@ from typing import Any
 from broker.decide.engine import claims_fit
 from broker.decide.model import Party, Request
 from broker.exchange import Desk, check_times, kept_fields
+from broker.facts import subject_of
 from broker.followup.duties import owe_after_release, severity_of
+from broker.match.watch import Watching
 from broker.record import bind_signal
 from broker.retention.terms import replacement_term
-from broker.step import Logged, Step, new_salt
+from broker.step import Logged, Needs, Step, new_salt
 from broker.storage.follow_up_port import KnownSignal
 from broker.storage.port import Delivery, StoredSignal
 from sluis.encoding import lp
@@ -26,6 +28,7 @@ from sluis.envelope import Envelope, KeptField, withhold
 from sluis.errors import Conflict, InvalidInput
 from sluis.followup import FollowUp
 from sluis.header import Delivery as DeliveryMode
+from sluis.header import Header
 from sluis.policy.bundle import Bundle
 from sluis.policy.rules import Operation
 from sluis.receipt import WithheldField
@@ -104,8 +107,10 @@ def put_in_place(step: Step, desk: Desk, replacement: Replacement, first: KnownS
         },
         salt=salt,
     )
-    _keep(step, desk, replacement, [index for index, _ in withheld], logged, first)
-    if header.delivery is DeliveryMode.MAILBOX:
+    kept = _keep(step, desk, replacement, [index for index, _ in withheld], logged, first)
+    if header.delivery is DeliveryMode.ON_MATCH:
+        _tell(step, desk, kept, header)
+    else:
         step.deliver(
             Delivery(log_index=logged.index, recipient=header.recipient, signal_id=header.signal_id.bytes)
         )
@@ -129,33 +134,49 @@ def _keep(
     withheld: Sequence[int],
     logged: Logged,
     first: KnownSignal,
-) -> None:
+) -> StoredSignal:
     envelope, header = replacement.envelope, replacement.envelope.header
     [before] = step.tx.retention.signals([first.signal_id])
     term = replacement_term(before, header.expires_at_ms)
     fields = [WithheldField(index=index, reason=NOT_IN_FIRST, rule_id="") for index in withheld]
-    step.keep(
-        StoredSignal(
-            signal_id=header.signal_id.bytes,
-            pushed_index=logged.index,
-            sender=header.sender,
-            recipient=header.recipient,
-            agreement=header.agreement,
-            kind=header.kind,
-            purpose=header.purpose,
-            delivery=header.delivery.value,
-            epoch=header.epoch,
-            pseudonym=header.pseudonym,
-            expires_at_ms=header.expires_at_ms,
-            envelope=envelope_to_wire(withhold(envelope, withheld)).SerializeToString(),
-            redaction=desk.signer.redaction(envelope, fields).SerializeToString(),
-            severity=severity_of(header.claims),
-            retain_until_ms=term.until_ms,
-            term_until_ms=term.until_ms,
-            term=term.text,
-            after_loss=term.after_loss,
-        )
+    signal = StoredSignal(
+        signal_id=header.signal_id.bytes,
+        pushed_index=logged.index,
+        sender=header.sender,
+        recipient=header.recipient,
+        agreement=header.agreement,
+        kind=header.kind,
+        purpose=header.purpose,
+        delivery=header.delivery.value,
+        epoch=header.epoch,
+        pseudonym=header.pseudonym,
+        expires_at_ms=header.expires_at_ms,
+        envelope=envelope_to_wire(withhold(envelope, withheld)).SerializeToString(),
+        redaction=desk.signer.redaction(envelope, fields).SerializeToString(),
+        severity=severity_of(header.claims),
+        retain_until_ms=term.until_ms,
+        term_until_ms=term.until_ms,
+        term=term.text,
+        after_loss=term.after_loss,
     )
+    step.keep(signal)
+    if before.lost_at_ms is not None:
+        # The months after a lost certificate go on: a correction does not let them begin anew.
+        until_ms = min(before.retain_until_ms, term.until_ms)
+        step.tx.retention.set_loss(header.signal_id.bytes, before.lost_at_ms, until_ms)
+    return signal
+
+
+def _tell(step: Step, desk: Desk, signal: StoredSignal, header: Header) -> None:
+    """A recipient that watches for the subject hears of the right signal as of any other that is deposited.
+
+    In an epoch in which nobody asks any more it does not.
+    """
+    watching = Watching(desk)
+    registers = watching.needs(header) | desk.prover.needs(subject_of(header))
+    step.read_more(Needs(parties=frozenset({header.recipient}), registers=registers))
+    if step.calendar.is_open(header.epoch):
+        watching.tell(step, signal, header)
 
 
 def _entry(step: Step, first: KnownSignal) -> Mapping[str, Any]:

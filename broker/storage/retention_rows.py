@@ -5,7 +5,20 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, select, text, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy import literal as value
 
 from broker.storage.bulk import is_postgres
@@ -116,6 +129,11 @@ class RetentionWrites:
         query = select(_SNAPSHOT.c.active).where(_SNAPSHOT.c.snapshot_id == snapshot_id)
         return any(row.active for row in self._all(query))
 
+    def has_content(self, snapshot_id: bytes) -> bool:
+        """Whether a register still holds anything."""
+        query = select(_REGISTER.c.snapshot_id).where(_REGISTER.c.snapshot_id == snapshot_id).limit(1)
+        return bool(self._all(query))
+
     def holds(self) -> Sequence[LegalHold]:
         """The holds in force."""
         return read_holds(self._connection)
@@ -147,10 +165,14 @@ class RetentionWrites:
                 self._steps.append(Step(table.name, statement, {}))
 
     def drop_register(self, snapshot_id: bytes) -> None:
-        """Destroy what a register in force holds."""
+        """Destroy what a register holds."""
         entries = delete(_REGISTER).where(_REGISTER.c.snapshot_id == snapshot_id)
-        ended = update(_SNAPSHOT).where(_SNAPSHOT.c.snapshot_id == snapshot_id)
         self._steps.append(Step("register_entry", entries, {}))
+        self.lapse_register(snapshot_id)
+
+    def lapse_register(self, snapshot_id: bytes) -> None:
+        """Take a register out of force."""
+        ended = update(_SNAPSHOT).where(_SNAPSHOT.c.snapshot_id == snapshot_id)
         self._steps.append(Step("register_snapshot", ended, {"active": False}))
 
     def limit_signal(self, signal_id: bytes, until_ms: int, term: str, after_loss: str) -> None:
@@ -241,12 +263,13 @@ class RetentionRows:
             return read_holds(connection)
 
     def registers(self) -> Sequence[HeldRegister]:
-        """The registers in force, oldest first."""
+        """The registers in force, and those that still hold something, oldest first."""
         index = _SNAPSHOT.c.log_index
+        content = exists().where(_REGISTER.c.snapshot_id == _SNAPSHOT.c.snapshot_id)
         query = (
             select(_SNAPSHOT.c.snapshot_id, index, _ENTRY.c.entry)
             .join_from(_SNAPSHOT, _ENTRY, and_(_ENTRY.c.log_index == index))
-            .where(text("active"))
+            .where(or_(text("active"), content))
             .order_by(index)
         )
         return [HeldRegister(**row._asdict()) for row in self._all(query)]
