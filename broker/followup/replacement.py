@@ -16,6 +16,7 @@ from broker.decide.engine import claims_fit
 from broker.decide.model import Party, Request
 from broker.exchange import Desk, check_times, kept_fields
 from broker.followup.duties import owe_after_release, severity_of
+from broker.persons import keep_aliases
 from broker.record import bind_signal
 from broker.retention.terms import replacement_term
 from broker.step import Logged, Step, new_salt
@@ -29,7 +30,8 @@ from sluis.header import Delivery as DeliveryMode
 from sluis.policy.bundle import Bundle
 from sluis.policy.rules import Operation
 from sluis.receipt import WithheldField
-from sluis.wire import envelope_to_wire
+from sluis.v1 import envelope_pb2
+from sluis.wire import envelope_from_wire, envelope_to_wire
 
 NOT_IN_FIRST = "NOT_IN_FIRST"
 
@@ -67,7 +69,9 @@ def check_replacement(
     same = (
         (header.sender, header.recipient, header.agreement, header.kind, header.purpose)
         == (first.sender, first.recipient, first.agreement, first.kind, first.purpose)
-    ) and (header.delivery, header.epoch, header.pseudonym) == (first.delivery, first.epoch, first.pseudonym)
+    ) and (header.delivery, header.epoch, header.pseudonyms) == (
+        (first.delivery, first.epoch, _pseudonyms(first))
+    )
     if not named or not same:
         raise InvalidInput("not-a-correction")
     if not _released(step, bundle, replacement, first) or not _claims_fit(step, bundle, replacement):
@@ -134,28 +138,36 @@ def _keep(
     [before] = step.tx.retention.signals([first.signal_id])
     term = replacement_term(before, header.expires_at_ms)
     fields = [WithheldField(index=index, reason=NOT_IN_FIRST, rule_id="") for index in withheld]
-    step.keep(
-        StoredSignal(
-            signal_id=header.signal_id.bytes,
-            pushed_index=logged.index,
-            sender=header.sender,
-            recipient=header.recipient,
-            agreement=header.agreement,
-            kind=header.kind,
-            purpose=header.purpose,
-            delivery=header.delivery.value,
-            epoch=header.epoch,
-            pseudonym=header.pseudonym,
-            expires_at_ms=header.expires_at_ms,
-            envelope=envelope_to_wire(withhold(envelope, withheld)).SerializeToString(),
-            redaction=desk.signer.redaction(envelope, fields).SerializeToString(),
-            severity=severity_of(header.claims),
-            retain_until_ms=term.until_ms,
-            term_until_ms=term.until_ms,
-            term=term.text,
-            after_loss=term.after_loss,
-        )
+    signal = StoredSignal(
+        signal_id=header.signal_id.bytes,
+        pushed_index=logged.index,
+        sender=header.sender,
+        recipient=header.recipient,
+        agreement=header.agreement,
+        kind=header.kind,
+        purpose=header.purpose,
+        delivery=header.delivery.value,
+        epoch=header.epoch,
+        pseudonym=header.pseudonym,
+        expires_at_ms=header.expires_at_ms,
+        envelope=envelope_to_wire(withhold(envelope, withheld)).SerializeToString(),
+        redaction=desk.signer.redaction(envelope, fields).SerializeToString(),
+        severity=severity_of(header.claims),
+        retain_until_ms=term.until_ms,
+        term_until_ms=term.until_ms,
+        term=term.text,
+        after_loss=term.after_loss,
     )
+    step.keep(signal)
+    keep_aliases(step, signal, header)
+
+
+def _pseudonyms(first: KnownSignal) -> tuple[bytes, ...]:
+    """All pseudonyms of the first; the header says them also of one that is emptied of its content."""
+    if not first.envelope:
+        return (first.pseudonym,)
+    envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(first.envelope))
+    return (first.pseudonym, *envelope.header.aliases)
 
 
 def _entry(step: Step, first: KnownSignal) -> Mapping[str, Any]:
