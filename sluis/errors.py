@@ -84,6 +84,7 @@ CODES: dict[str, CodeText] = {
     "identifier-format": CodeText(*_INVALID, "the identifier has the wrong form", "het nummer heeft niet de juiste vorm"),
     "identifier-check": CodeText(*_INVALID, "the identifier fails its check digit", "het nummer voldoet niet aan de controleproef"),
     "person-name": CodeText(*_INVALID, "a name needs a letter, and at most 100 characters", "een naam heeft een letter nodig, en hoogstens 100 tekens"),
+    "statement-format": CodeText(*_INVALID, "a statement must be person@oin;function;time;REASON", "een verklaring moet persoon@oin;functie;moment;REDEN zijn"),
     "aliases-not-due": CodeText(*_INVALID, "only a signal about a person without a number, deposited until asked for, has further pseudonyms", "alleen een signaal over een persoon zonder nummer, dat klaarligt tot ernaar wordt gevraagd, heeft verdere pseudoniemen"),
     "person-birth-date": CodeText(*_INVALID, "a date of birth must be YYYY-MM-DD, with 00 for what is unknown", "een geboortedatum moet JJJJ-MM-DD zijn, met 00 voor wat onbekend is"),
     "date-format": CodeText(*_INVALID, "a date must be YYYY-MM-DD", "een datum moet JJJJ-MM-DD zijn"),

@@ -6,10 +6,9 @@
     a rule that cites an unknown article, or outlives the version that it cites
     a rule in force that rests on a text which nobody has read
     a reference (juriconnect, ELI) to another article than the one cited
-    BSN, special or criminal data released to a private role
+    BSN, special or criminal data, or a kind that is about persons, released to a private role
     special data without AVG 9(2) and four eyes; criminal data without AVG 10
     data on persons without a privacy gate        (an officer who weighed their interests)
-    a kind that is about persons, permitted to a private role
     a condition `without_fact` in a permit         (a fact that is missing must never permit)
     a counter in a prohibition                     (the broker counts what permits let pass)
     a permit in a general agreement                (it may only prohibit)
