@@ -126,6 +126,16 @@ def test_a_person_is_found_under_another_spelling_until_the_signal_is_called_bac
     [[replaced]] = [each["signals"] for each in found.data["matches"]]
     assert (replaced["previous"], replaced["fields"]["confidence"]) == (other, "VERMOEDEN")
 
+    answer = tmp_path / "answer.json"
+    subject = ("audit", "subject", "Lukasz;Kowalczyk;1990-03-07", "--type", "persoon", "--out", answer)
+    told = run(shared, sender, *subject)
+    assert told.code == 0, told.said
+    exchanges = [each["exchange"] for each in json.loads(answer.read_text("utf-8"))["exchanges"]]
+    assert exchanges == [signal["signal_id"]]
+    similar = (*subject[:2], "Lukas;Kowalczik;1990-07-03", *subject[3:])  # an answer is about nobody else
+    assert run(shared, sender, *similar).code == 0
+    assert json.loads(answer.read_text("utf-8"))["exchanges"] == []
+
     recalled = run(shared, sender, "recall", signal["signal_id"], "--reason", "WRONG_SUBJECT")
     assert recalled.code == 0, recalled.said
     assert aliases(shared) == before - (len(person_keys(described(FOUND))) - 1)
