@@ -29,7 +29,7 @@ def found_by_alias(queries: Queries, *columns: ColumnElement[Any]) -> Rows:
 
 
 def domain_values(domain: DepositDomain) -> dict[str, str]:
-    """The parameters of a domain."""
+    """The parameters of a domain, in the order of its index."""
     return {f"a_{name}": getattr(domain, name) for name in _OF_DOMAIN}
 
 
