@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from broker.audit.evidence import collect_evidence, covering_checkpoint
+from broker.audit.evidence import collect_evidence
 from broker.policy.active import stored_bundle
 from broker.storage.port import Store
 from broker.storage.projected import Days, ExchangeRow, Filter, Sight, Survey
@@ -100,7 +100,7 @@ class Exchanges:
         if row is None:
             raise NotFound("not-found")
         rows = self._store.exchange_index.exchange(self._sight, row.exchange) if row.exchange else [row]
-        signed = covering_checkpoint(self._store, rows[-1].log_index + 1) or ""
+        signed = self._store.checkpoint(rows[-1].log_index + 1) or ""
         size = Checkpoint.parse(Note.parse(signed).text).size if signed else 0
         entries = [self._recorded(each.log_index, size) for each in rows]
         return Exchange(exchange=row.exchange, entries=entries, checkpoint=signed, size=size)
