@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from broker.storage.deposit_port import Alias
 from broker.storage.finding_port import FindingRow
 from broker.storage.follow_up_port import Duty, FollowUpDelivery, FollowUpRow, Origin
 from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, StoredSignal, Transaction
@@ -220,6 +221,11 @@ class Step:
         self.wrote = True
         self._new.signals.add(row.signal_id)
         self.tx.add_signal(row)
+
+    def keep_aliases(self, rows: Sequence[Alias]) -> None:
+        """Let a kept signal be found by other pseudonyms of its subject."""
+        self.wrote = True
+        self.tx.add_aliases(rows)
 
     def deliver(self, row: Delivery) -> None:
         """Put a release into its recipient's mailbox."""

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import literal as value
 
+from broker.storage.alias_steps import drop_aliases
 from broker.storage.bulk import is_postgres
 from broker.storage.engines import Engines, session
 from broker.storage.faults import storage_errors
@@ -40,7 +41,7 @@ _HOLD, _SUBJECT, _CLOCK = TABLES["legal_hold"], TABLES["hold_subject"], TABLES["
 _FOLLOW_UP = TABLES["follow_up"]
 _SNAPSHOT, _REGISTER = TABLES["register_snapshot"], TABLES["register_entry"]
 _RETAINED: Rows = select(*(_SIGNAL.c[field.name] for field in fields(RetainedSignal)))
-_REWRITTEN = ("signal", "entry_salt", "first_answer", "register_entry", "hold_subject")
+_REWRITTEN = ("signal", "deposit_alias", "entry_salt", "first_answer", "register_entry", "hold_subject")
 _PAGE = 1_000
 _HOLD_COLUMNS = tuple(field.name for field in fields(LegalHold) if field.name != "subjects")
 _WAITING = text("signal.destroyed_index IS NULL")  # word for word the index's condition
@@ -156,6 +157,7 @@ class RetentionWrites:
         for signal_id, index in rows:
             statement = update(_SIGNAL).where(_SIGNAL.c.signal_id == signal_id)
             self._steps.append(Step("signal", statement, {**empty, "destroyed_index": index}))
+        self._steps.append(drop_aliases([signal_id for signal_id, _ in rows]))
 
     def drop_links(self, log_indexes: Collection[int]) -> None:
         """Destroy salts, inputs and first answers of entries."""

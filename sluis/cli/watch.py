@@ -11,8 +11,8 @@ from adapters.certification_body import ask, watch_clients
 from adapters.certified_register import CertifiedFirm, read_certified
 from adapters.json_lines import as_json, keep_in
 from sluis.cli.audit_receipts import check_receipts
-from sluis.cli.exchange import TOML, Config, Json, file_report, finish, tell_problems, today
 from sluis.cli.output import EXIT_DENIED, EXIT_FAILED, progress_bar, say
+from sluis.cli.reports import TOML, Config, Json, file_report, finish, tell_problems, today
 from sluis.client import Kit, KitSettings
 from sluis.client.registrar import LoadOutcome, WatchList
 
