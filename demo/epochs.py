@@ -69,7 +69,7 @@ class Rotation:
             await self._leave_waiting(changed)
             await self._begin(changed.second, lambda: office.announce(changed.second, None, "scheduled"))
             async with self._kit_of_the_inspectorate() as late:
-                changed.knew = await self._current(late)
+                await self._current(late)  # it asks now which epochs there are, and not again for a minute
                 await self._report(changed)
                 await self._emergency(changed, office)
                 await self._load_registers(changed)
@@ -133,6 +133,7 @@ class Rotation:
 
     async def _seal_anew(self, changed: EpochsChanged, late: Kit) -> None:
         """The inspectorate's kit seals in the epoch that it knows, is refused, and seals in the one that began."""
+        changed.knew = await self._current(late)
         changed.pushed_id = await self._push(changed, late)
         changed.learnt = await self._current(late)
         changed.kept_by_kit = (await self._computed(late, changed.second), None)
