@@ -34,6 +34,7 @@ def show(context: Context) -> View | Redirect:
             "under": found,
             "told": told(context, content),
             "sort": Labels(context).of("operation", content["operation"]),
+            "epochs": "epoch" in content,
             "reason": content.get("reason", ""),
             "command": f"sluis audit prove {index} --out {index}.tlog-proof\nsluis audit check {index}.tlog-proof",
             "server_keys": [str(key) for key in (*context.keys.log, *context.keys.witnesses)],
