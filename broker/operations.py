@@ -18,8 +18,10 @@ class Readers(StrEnum):
     """Who may read an entry in the console. The supervisory authority reads all of them."""
 
     PARTIES = "parties"  # officers of its sender and recipient
-    OFFICE = "office"  # officers of the organisation whose officer or kit did it
-    EVERYONE = "everyone"  # whoever signs in: it tells of no exchange and of nobody's reading
+    OFFICE = "office"  # officers of the organisation that it is about, or whose officer or kit did it
+    EVERYONE = (
+        "everyone"  # whoever signs in: no exchange, nobody's reading, no reason that was given about somebody
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,12 @@ OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
         **dict.fromkeys(
             ("finding.assign", "finding.conclude", "finding.confirm", "finding.send-back"), _OFFICE
         ),
-        **dict.fromkeys(("policy.propose", "policy.approve"), _OFFICE),
+        **dict.fromkeys(("policy.propose", "policy.approve", "officer.retire"), _OFFICE),
+        **dict.fromkeys(("party.stop", "party.resume", "card.revoke", "stop.set", "stop.lift"), _OFFICE),
+        **dict.fromkeys(("epoch.announce", "epoch.compromise", "key.publish"), _EVERYONE),
+        **dict.fromkeys(("key.retire", "key.destroy", "party.admit", "officer.enrol"), _EVERYONE),
+        **dict.fromkeys(("policy.install", "policy.activate", "retention.confirm-clock"), _EVERYONE),
         "link.destroy": Operation(Readers.EVERYONE, frozenset({"destroyed"})),
-        **dict.fromkeys(
-            ("key.publish", "key.retire", "key.destroy", "epoch.announce", "epoch.compromise"), _EVERYONE
-        ),
-        **dict.fromkeys(("party.admit", "party.stop", "party.resume", "card.revoke"), _EVERYONE),
-        **dict.fromkeys(("stop.set", "stop.lift", "retention.confirm-clock"), _EVERYONE),
-        **dict.fromkeys(("policy.install", "policy.activate", "officer.enrol", "officer.retire"), _EVERYONE),
     }
 )
 

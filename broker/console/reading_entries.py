@@ -41,5 +41,6 @@ class Entries:
         if known.readers is Readers.PARTIES:
             return self._may_see(entry)
         officer = self._officer
-        whose = (entry.get("organisation"), entry.get("reader"))  # a kit reads under its organisation's OIN
+        # A kit reads under its organisation's OIN.
+        whose = (entry.get("organisation"), entry.get("reader"), entry.get("party"))
         return officer.role is not Role.OPERATOR and (not officer.scope or officer.scope in whose)

@@ -83,13 +83,14 @@ def test_the_page_on_the_log_describes_each_of_them() -> None:
     assert sorted(described) == sorted(OPERATIONS)
 
 
-def test_what_everyone_may_read_names_no_exchange() -> None:
+def test_what_everyone_may_read_names_no_exchange_and_no_reason_about_a_participant() -> None:
     open_to_all = {name for name, known in OPERATIONS.items() if known.readers is Readers.EVERYONE}
     assert not any(
         name.startswith(("signal.", "match.", "watch.", "followup.", "console.", "finding."))
         for name in open_to_all
     )
     assert {"epoch.announce", "key.destroy", "party.admit"} <= open_to_all
+    assert not {"party.stop", "party.resume", "card.revoke", "stop.set", "officer.retire"} & open_to_all
 
 
 def test_a_word_that_a_sentence_wants_is_one_that_it_gets() -> None:
