@@ -19,9 +19,7 @@ class Readers(StrEnum):
 
     PARTIES = "parties"  # officers of its sender and recipient
     OFFICE = "office"  # officers of the organisation that it is about, or whose officer or kit did it
-    EVERYONE = (
-        "everyone"  # whoever signs in: no exchange, nobody's reading, no reason that was given about somebody
-    )
+    EVERYONE = "everyone"  # whoever signs in: no exchange, nobody's reading, no reason given about somebody
 
 
 @dataclass(frozen=True, slots=True)
