@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from sluis import oprf
 from sluis import ristretto255 as group
+from sluis.libsodium import libsodium
 from sluis.ristretto255 import SIZE, SecretScalars
 
 
@@ -41,7 +42,7 @@ def bare_loop(secret: SecretScalars, elements: bytes) -> None:
     """Multiply each element, with nothing around it but the loop."""
     source = (ctypes.c_char * len(elements)).from_buffer_copy(elements)
     out = (ctypes.c_char * SIZE)()
-    multiply, key, target = group.libsodium().multiply, secret.address, ctypes.addressof(out)
+    multiply, key, target = libsodium().multiply, secret.address, ctypes.addressof(out)
     start = ctypes.addressof(source)
     for at in range(start, start + len(elements), SIZE):
         multiply(target, key, at)
@@ -116,9 +117,9 @@ def main() -> None:
             }
             for row in rows
         }
-        print(json.dumps({"batch": arguments.batch, "library": group.libsodium().path, "steps": report}))
+        print(json.dumps({"batch": arguments.batch, "library": libsodium().path, "steps": report}))
         return
-    print(f"batches of {arguments.batch}, one thread, {group.libsodium().path}", file=sys.stderr)
+    print(f"batches of {arguments.batch}, one thread, {libsodium().path}", file=sys.stderr)
     print(f"{'step':28}{'us each':>10}{'per second':>12}{'x floor':>10}")
     for row in rows:
         print(f"{row.step:28}{row.microseconds:10.1f}{row.per_second:12,.0f}{row.ratio:10.2f}")

@@ -45,7 +45,7 @@ from sluis.policy.bundle import Bundle
 from sluis.policy.rules import Operation
 from sluis.receipt import WithheldField
 from sluis.rpc.caller import Caller
-from sluis.v1 import exchange_pb2
+from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import envelope_from_wire, envelope_to_wire
 
 MAX_AHEAD_MS = 5 * 60_000
@@ -136,8 +136,7 @@ class Exchange:
         check_offer(sender, envelope)
         current = await self._desk.directory.check_signature(sender, partial(verify, envelope))
         digest = _digest(envelope, strict=request.strict)
-        key = request.idempotency_key
-        return _Push(self._desk, self._watchers, sender, key, envelope, request.strict, digest, current)
+        return _Push(self._desk, self._watchers, sender, request, envelope, digest, current)
 
 
 def check_offer(sender: Admitted, envelope: Envelope) -> None:
@@ -158,9 +157,8 @@ class _Push:
     desk: Desk
     watchers: Watchers
     sender: Admitted
-    key: str
-    envelope: Envelope
-    strict: bool
+    message: exchange_pb2.PushRequest
+    envelope: Envelope  # as in the message, well-formed
     digest: bytes
     current_key: bool  # else it was signed with a key that the sender has replaced
 
@@ -168,7 +166,7 @@ class _Push:
         header = self.envelope.header
         return Needs(
             parties=frozenset({header.sender, header.recipient}),
-            answers=frozenset({(self.sender.oin, self.key)}),
+            answers=frozenset({(self.sender.oin, self.message.idempotency_key)}),
             signals=frozenset({header.signal_id.bytes}),
             registers=self.desk.prover.needs(subject_of(header)) | self._watched(),
             previous=frozenset({header.previous.bytes} if header.previous else ()),
@@ -180,7 +178,9 @@ class _Push:
 
     def settle(self, step: Step) -> exchange_pb2.PushResponse:
         admit(step, self.sender)
-        if (first := first_answer(step, self.sender.oin, self.key, self.digest)) is not None:
+        if (
+            first := first_answer(step, self.sender.oin, self.message.idempotency_key, self.digest)
+        ) is not None:
             answer = exchange_pb2.PushResponse.FromString(first.answer)
             answer.repeated_request = True
             return answer
@@ -207,7 +207,7 @@ class _Push:
             claims=header.claims,
             facts=self.desk.prover.prove(step, subject_of(header)),
             at=step.now,
-            strict=self.strict,
+            strict=self.message.strict,
         )
 
     def _withheld(self, ruling: Ruling) -> tuple[WithheldField, ...]:
@@ -250,7 +250,7 @@ class _Push:
         step.remember(
             FirstAnswer(
                 oin=self.sender.oin,
-                key=self.key,
+                key=self.message.idempotency_key,
                 content_digest=self.digest,
                 answer=answer.SerializeToString(),
                 log_index=logged.index,
@@ -267,7 +267,6 @@ class _Push:
         term: Term,
     ) -> None:
         header = self.envelope.header
-        minimised = withhold(self.envelope, [item.index for item in withheld])
         redaction = self.desk.signer.redaction(self.envelope, withheld)
         signal = StoredSignal(
             signal_id=header.signal_id.bytes,
@@ -281,7 +280,7 @@ class _Push:
             epoch=header.epoch,
             pseudonym=header.pseudonym,
             expires_at_ms=header.expires_at_ms,
-            envelope=envelope_to_wire(minimised).SerializeToString(),
+            envelope=self._minimised(withheld).SerializeToString(),
             redaction=redaction.SerializeToString(),
             retain_until_ms=term.until_ms,
             term_until_ms=term.until_ms,
@@ -297,6 +296,13 @@ class _Push:
             )
         else:
             self.watchers.tell(step, signal, header)
+
+    def _minimised(self, withheld: tuple[WithheldField, ...]) -> envelope_pb2.Envelope:
+        if withheld:
+            return envelope_to_wire(withhold(self.envelope, [item.index for item in withheld]))
+        whole = self.message.envelope
+        whole.DiscardUnknownFields()  # what is no part of a signal is not kept
+        return whole
 
     def _owe(self, step: Step, index: int, obligations: Mapping[str, str]) -> None:
         header = self.envelope.header

@@ -92,8 +92,10 @@ class EpochCalendar:
 
     def ends_at_ms(self, epoch: Epoch) -> int | None:
         """When the next one begins, if one was announced."""
-        later = [one.begins_at_ms for one in self.epochs if one.place > epoch.place and not one.never_begins]
-        return later[0] if later else None
+        for one in self.epochs[self.epochs.index(epoch) + 1 :]:
+            if not one.never_begins:
+                return one.begins_at_ms
+        return None
 
     def state(self, epoch: Epoch, now_ms: int) -> EpochState:
         """Where an epoch stands."""

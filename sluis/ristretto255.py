@@ -6,20 +6,13 @@ libsodium runs in constant time and releases the GIL, so threads scale. What it 
 stopped here: the identity, scalars that are zero or not below the group order, and wrong lengths.
 Key-dependent arithmetic stays inside libsodium; keys and blinds live in `SecretScalars`,
 which are wiped when they are freed.
-
-The library is SLUIS_LIBSODIUM if set, else the system's, else the copy in the pyzmq wheel.
 """
 
 import ctypes
-import importlib.util
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from pathlib import Path
 from typing import Final, NewType, NoReturn
 
-from sluis.errors import Defect, InvalidInput
+from sluis.errors import InvalidInput
+from sluis.libsodium import libsodium
 
 Element = NewType("Element", bytes)
 Scalar = NewType("Scalar", bytes)
@@ -29,101 +22,6 @@ HASH_SIZE: Final = 64
 IDENTITY: Final = bytes(SIZE)
 ORDER: Final = (1 << 252) + 27742317777372353535851937790883648493
 _ORDER_BYTES: Final = ORDER.to_bytes(SIZE, "big")
-
-_Call = Callable[..., int]
-_STATUS: Final = ctypes.c_int
-_POINTER: Final = ctypes.c_void_p
-# name here -> name in libsodium, result, number of pointers
-_FUNCTIONS: Final = {
-    "multiply": ("crypto_scalarmult_ristretto255", _STATUS, 3),
-    "multiply_base": ("crypto_scalarmult_ristretto255_base", _STATUS, 2),
-    "add": ("crypto_core_ristretto255_add", _STATUS, 3),
-    "is_valid_point": ("crypto_core_ristretto255_is_valid_point", _STATUS, 1),
-    "from_hash": ("crypto_core_ristretto255_from_hash", _STATUS, 2),
-    "scalar_random": ("crypto_core_ristretto255_scalar_random", None, 1),
-    "scalar_reduce": ("crypto_core_ristretto255_scalar_reduce", None, 2),
-    "scalar_invert": ("crypto_core_ristretto255_scalar_invert", _STATUS, 2),
-    "scalar_multiply": ("crypto_core_ristretto255_scalar_mul", None, 3),
-    "scalar_subtract": ("crypto_core_ristretto255_scalar_sub", None, 3),
-}
-
-
-class Libsodium:
-    """The functions used, each with its argument and result types set."""
-
-    __slots__ = (*_FUNCTIONS, "memzero", "path")
-
-    path: str
-    multiply: _Call
-    multiply_base: _Call
-    add: _Call
-    is_valid_point: _Call
-    from_hash: _Call
-    scalar_random: _Call
-    scalar_reduce: _Call
-    scalar_invert: _Call
-    scalar_multiply: _Call
-    scalar_subtract: _Call
-    memzero: _Call
-
-    def __init__(self, path: str) -> None:
-        """Open the library; OSError or AttributeError when it cannot serve."""
-        library = ctypes.CDLL(path)
-        for ours, (theirs, result, pointers) in _FUNCTIONS.items():
-            function = library[theirs]
-            # Without argument types a pointer would pass as a C int and lose its upper half.
-            function.argtypes = [_POINTER] * pointers
-            function.restype = result
-            setattr(self, ours, function)
-        memzero = library["sodium_memzero"]
-        memzero.argtypes = [_POINTER, ctypes.c_size_t]
-        memzero.restype = None
-        self.memzero = memzero
-        initialise = library["sodium_init"]
-        initialise.argtypes = []
-        initialise.restype = ctypes.c_int
-        if initialise() < 0:
-            raise OSError("libsodium found no source of randomness")
-        self.path = path
-
-
-def _candidates(environ: Mapping[str, str]) -> Iterator[str]:
-    chosen = environ.get("SLUIS_LIBSODIUM")
-    if chosen:
-        yield chosen  # an explicit choice is never replaced by another library
-        return
-    if sys.platform == "win32":
-        yield "libsodium.dll"
-    elif sys.platform == "darwin":
-        yield from ("libsodium.dylib", "/opt/homebrew/lib/libsodium.dylib", "/usr/local/lib/libsodium.dylib")
-    else:
-        yield from ("libsodium.so.26", "libsodium.so.23", "libsodium.so")
-    spec = importlib.util.find_spec("zmq")  # finds the package without importing it
-    if spec is not None and spec.origin is not None:
-        package = Path(spec.origin).parent
-        for folder in (package.parent / "pyzmq.libs", package / ".dylibs"):
-            yield from (str(path) for path in sorted(folder.glob("*sodium*")))
-
-
-def load_libsodium(environ: Mapping[str, str] | None = None) -> Libsodium:
-    """Open libsodium; Defect `malformed-config` when there is none with ristretto255."""
-    for path in _candidates(os.environ if environ is None else environ):
-        try:
-            return Libsodium(path)
-        except (OSError, AttributeError):
-            continue
-    raise Defect(
-        "malformed-config",
-        "no libsodium with ristretto255 was found: install your system's libsodium (Debian: "
-        "`apt install libsodium23`), or `pip install pyzmq`, or set SLUIS_LIBSODIUM to its path",
-    )
-
-
-@cache
-def libsodium() -> Libsodium:
-    """Return the library of this process, opened at first use."""
-    return load_libsodium()
-
 
 Buffer = ctypes.Array[ctypes.c_char]
 

@@ -23,7 +23,7 @@ def collect_evidence(
     indexes = [row.log_index for row in store.exchange_index.exchange(sight, exchange)]
     if not indexes:
         raise NotFound("not-found", "there is no such exchange")
-    signed = covering_checkpoint(store, indexes[-1] + 1)
+    signed = store.checkpoint(indexes[-1] + 1)
     if signed is None:
         raise NotFound("not-found", "there is no checkpoint over this exchange yet")
     size = Checkpoint.parse(Note.parse(signed).text).size
@@ -32,22 +32,6 @@ def collect_evidence(
     return make_evidence(
         entries, signed, log_vkeys, witness_vkeys, {digest: _archive(store, digest) for digest in digests}
     )
-
-
-def covering_checkpoint(store: Store, size: int) -> str | None:
-    """The smallest checkpoint over that many entries; the newest, when only that one was cosigned."""
-    signed = store.checkpoint(size)
-    if signed is None or _is_cosigned(signed):
-        return signed
-    newest = store.checkpoint()
-    return newest if newest and _is_cosigned(newest) else signed
-
-
-def _is_cosigned(signed: str) -> bool:
-    """Whether somebody other than the log has a line under it; whoever verifies checks the line."""
-    note = Note.parse(signed)
-    origin = Checkpoint.parse(note.text).origin
-    return any(line.name != origin for line in note.signatures)
 
 
 def _proven(store: Store, index: int, size: int) -> ProvenEntry:

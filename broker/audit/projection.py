@@ -2,11 +2,13 @@
 """Follows the log for the console: new entries in order become rows and counts (`broker.storage.projected`).
 
 Only the replica that holds the leader's lock follows. Nothing waits for it: it reads what was committed, and what it
-writes follows from the log alone, so it may stop anywhere, be done twice, or start again from the first entry.
+writes follows from the log alone, so it may stop anywhere, be done twice, or start again from the first entry. While
+many exchanges come in it gives way to them, for a minute at most.
 """
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -40,6 +42,8 @@ log = structlog.get_logger("broker.projection")
 
 LOCK = "projection"
 PORTION = 250  # the log's writer waits for no more than this, on SQLite
+BUSY = 250  # entries a second
+PATIENCE = 60.0  # seconds that it gives way
 UNKNOWN = "?"
 _MEMBERS = ("operation", "sender", "recipient", "agreement", "kind", "purpose", "policy")
 
@@ -50,20 +54,35 @@ CategoryOf: TypeAlias = Callable[[str, str], str]
 class Projection:
     """Keeps the exchange index close behind the log."""
 
-    def __init__(self, store: Store, interval: float = 1.0) -> None:
+    def __init__(
+        self, store: Store, interval: float = 1.0, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._interval = interval
+        self._monotonic = monotonic
+        self._size: int | None = None  # of the log, a round ago
+        self._followed = 0.0
         self._fields = lru_cache(maxsize=64)(self._read_fields)
 
     async def run(self) -> None:
         """Follow until cancelled; trouble is logged and tried again."""
         while True:
             try:
-                while await asyncio.to_thread(self.once):
-                    pass
+                if await asyncio.to_thread(self.may_follow):
+                    while await asyncio.to_thread(self.once):
+                        pass
             except SluisError as error:
                 log.warning("projection.failed", code=error.code, reason=error.message)
             await asyncio.sleep(self._interval)
+
+    def may_follow(self) -> bool:
+        """Whether the log grew slowly since the last round, or was let go ahead for long enough."""
+        size, now = self._store.head().tree.size, self._monotonic()
+        grown, self._size = size - (size if self._size is None else self._size), size
+        if grown > BUSY * self._interval and now - self._followed < PATIENCE:
+            return False
+        self._followed = now
+        return True
 
     def once(self) -> bool:
         """Take in the next portion if this replica leads; whether there may be more."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from broker.audit.evidence import collect_evidence, covering_checkpoint
+from broker.audit.evidence import collect_evidence
 from broker.policy.active import stored_bundle
 from broker.storage.port import Store
 from broker.storage.projected import Days, ExchangeRow, Filter, Sight, Survey
@@ -122,7 +122,7 @@ class Exchanges:
 
 def recorded(store: Store, exchange: str, indexes: Sequence[int]) -> Exchange:
     """Entries by their ascending indexes, with their proofs under one checkpoint. Raises NotFound."""
-    signed = covering_checkpoint(store, indexes[-1] + 1) or ""
+    signed = store.checkpoint(indexes[-1] + 1) or ""
     size = Checkpoint.parse(Note.parse(signed).text).size if signed else 0
     entries = [_recorded(store, index, size) for index in indexes]
     return Exchange(exchange=exchange, entries=entries, checkpoint=signed, size=size)

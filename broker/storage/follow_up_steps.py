@@ -3,6 +3,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from operator import attrgetter
 
 from sqlalchemy import Connection, exists, insert, select, update
 
@@ -31,6 +32,7 @@ _KNOWN = (
     "envelope",
 )
 _DUTY_COLUMNS = tuple(Duty.__dataclass_fields__)
+_duty_row = attrgetter(*_DUTY_COLUMNS)
 
 
 class FollowUpSteps:
@@ -123,7 +125,7 @@ class FollowUpSteps:
 
     def add_duty(self, row: Duty) -> None:
         """Note what a party owes another."""
-        self._duties.append(tuple(getattr(row, name) for name in _DUTY_COLUMNS))
+        self._duties.append(_duty_row(row))
 
     def finish_duty(self, row: Duty, done_index: int) -> None:
         """Note that a duty was done; the first time counts."""

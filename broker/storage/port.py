@@ -289,7 +289,7 @@ class Store(Protocol):
 
     def add_checkpoint(self, size: int, note: str, signed_at_ms: int) -> None: ...
     def checkpoint(self, minimum_size: int = 0) -> str | None:
-        """The newest checkpoint (0), or the smallest of at least that size."""
+        """The newest checkpoint (0), or the smallest of at least that size that lacks no cosignature."""
         ...
 
     def checkpoints(self, before: int, limit: int) -> Sequence[KeptCheckpoint]:

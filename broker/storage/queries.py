@@ -83,7 +83,10 @@ class LogQueries:
             .limit(bindparam("limit"))
         )
         self.covering_checkpoint: Rows = (
-            select(note.note).where(note.size >= bindparam("size")).order_by(note.size).limit(1)
+            select(note.note)
+            .where(note.size >= bindparam("size"))
+            .order_by(note.size)
+            .limit(bindparam("limit"))
         )
 
 

@@ -55,6 +55,9 @@ _PAGE = 1_000
 _LOAD_PORTION = 4_096
 
 
+LOOKED_AT = 32  # checkpoints that cover a size, when the first lacks cosignatures
+
+
 class SqlStore:
     """The `Store` of the port; any thread may call it."""
 
@@ -65,6 +68,7 @@ class SqlStore:
         self._writes = Writes(engines.dialect)
         self.exchange_index = SqlExchangeIndex(engines, self._queries)
         self._tiles = TileCache(self._queries.log)
+        self._most_signatures = 0  # under any checkpoint that was seen
         self.asked: AskedStore = AskedRows(engines)
         self.deposits: DepositStore = DepositRows(engines, self._queries)
         self.console: ConsoleStore = ConsoleRows(engines)
@@ -149,14 +153,24 @@ class SqlStore:
             connection.commit()
 
     def checkpoint(self, minimum_size: int = 0) -> str | None:
-        """The newest checkpoint (0), or the smallest of at least that size."""
+        """The newest checkpoint (0), or the smallest of at least that size that lacks no cosignature.
+
+        A checkpoint lacks some when the broker or a witness fell away just then. A later one has them.
+        """
         if not storable([minimum_size]):
             return None
-        if minimum_size == 0:
-            rows = self._rows(self._queries.log.newest_checkpoint)
-        else:
-            rows = self._rows(self._queries.log.covering_checkpoint, size=minimum_size)
-        return str(rows[0].note) if rows else None
+        newest = [str(row.note) for row in self._rows(self._queries.log.newest_checkpoint)]
+        if minimum_size == 0 or not newest:
+            return newest[0] if newest else None
+        self._most_signatures = max(self._most_signatures, signature_lines(newest[0]))
+        covering = self._covering(minimum_size, 1)
+        if covering and signature_lines(covering[0]) < self._most_signatures:
+            covering = [*self._covering(minimum_size, LOOKED_AT), *newest]
+        return max(covering, key=signature_lines, default=None)  # the first of those that have most
+
+    def _covering(self, size: int, limit: int) -> list[str]:
+        rows = self._rows(self._queries.log.covering_checkpoint, size=size, limit=limit)
+        return [str(row.note) for row in rows]
 
     def checkpoints(self, before: int, limit: int) -> Sequence[KeptCheckpoint]:
         """Checkpoints of less than `before` entries, newest first."""
@@ -299,6 +313,11 @@ class SqlStore:
     def _rows(self, query: Rows, **values: Any) -> Sequence[Row[Any]]:
         with session(self._engines.reader) as connection:
             return connection.execute(query, values).all()
+
+
+def signature_lines(note: str) -> int:
+    """How many signatures stand under a signed note; whether they hold, its reader checks."""
+    return note.count("\n\u2014 ")
 
 
 def _log_row(row: Row[Any]) -> LogRow:

@@ -7,6 +7,7 @@ import pytest
 
 from broker.storage.port import DomainKeyRow, Store
 from broker.storage.register_port import Period
+from broker.storage.sql import LOOKED_AT
 from sluis.errors import Conflict
 from tests.contract.rows import (
     AGREEMENT,
@@ -86,6 +87,23 @@ def test_the_newest_or_the_smallest_covering_checkpoint_is_given(store: Store) -
     assert store.checkpoint(30) == "note 30"
     assert store.checkpoint(31) is None
     assert store.checkpoint(2**64 - 1) is None
+
+
+def test_a_checkpoint_that_lacks_cosignatures_gives_way_to_a_later_one(store: Store) -> None:
+    def signed(size: int, lines: int) -> str:
+        return f"log\n{size}\n" + "".join(f"\n\u2014 witness {number}" for number in range(lines)) + "\n"
+
+    for size, lines in ((10, 1), (20, 2), (30, 3), (40, 2), (50, 3)):
+        store.add_checkpoint(size, signed(size, lines), size)
+    given = {size: store.checkpoint(size) for size in (1, 11, 21, 31, 41)}
+    assert given == {size: signed(at, 3) for size, at in ((1, 30), (11, 30), (21, 30), (31, 50), (41, 50))}
+    store.add_checkpoint(60, signed(60, 1), 60)  # not cosigned yet
+    assert store.checkpoint(1) == signed(30, 3)
+    assert store.checkpoint(51) == signed(60, 1)
+    for size in range(100, 100 + 2 * LOOKED_AT):
+        store.add_checkpoint(size, signed(size, 1), size)  # a witness was away for long
+    store.add_checkpoint(1000, signed(1000, 3), 1000)
+    assert store.checkpoint(100) == signed(1000, 3)
 
 
 def test_checkpoints_are_given_newest_first_in_portions(store: Store) -> None:

@@ -27,9 +27,9 @@ from sluis.errors import Unavailable
 from tests.postgres import fresh_database
 from tests.scenarios.scene import Scene, running_scene
 
-SIGNALS = 2_000
-CHUNK = 400
-DEPOSITED = 300
+SIGNALS = 1_200
+CHUNK = 240
+DEPOSITED = 200
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -7,7 +7,7 @@ import socket
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.independent_count import count
-from tests.scenarios.demo_process import DemoRun, run_demo, services_of, started_demo
+from tests.scenarios.demo_process import DemoRun, services_of, started_demo
 from tests.scenarios.scene import CERTIFIED_HEADER, FINES_HEADER, certified_csv, establishment, today_here
 from tests.warm import run
 
@@ -170,18 +170,7 @@ def user_files(folder: Path, today: date) -> tuple[Path, Path]:
     return paths
 
 
-def test_user_files_in_any_shape_are_counted_likewise(tmp_path: Path) -> None:
-    certified, fines = user_files(tmp_path, today_here())
-    run = run_demo(tmp_path / "demo", "--certified", str(certified), "--fines", str(fines))
-    assert_counted(run, certified, fines, today_here())
-    assert run.report["register"]["duplicates"] == 1
-    assert len(run.report["register"]["rejected"]) == 5
-    assert run.report["push"]["duplicates"] == 5
-    assert len(run.report["push"]["rejected"]) == 7
-    assert set(run.report["push"]["denied"]) == {"PROVISION_NOT_LISTED", "NO_CERTIFICATE", "LOOKBACK"}
-
-
-@pytest.fixture
+@contextmanager
 def busy_port() -> Iterator[None]:
     """Somebody has the broker's port."""
     with ExitStack() as stack:
@@ -195,13 +184,23 @@ def busy_port() -> Iterator[None]:
         yield
 
 
-def test_a_trickle_goes_on_until_ctrl_c_and_a_second_run_moves_on_from_a_busy_port(
-    tmp_path: Path, busy_port: None
-) -> None:
-    (tmp_path / "run-1").mkdir()  # what an earlier run left
-    certified, fines = user_files(tmp_path, today_here())
-    files = ("--certified", str(certified), "--fines", str(fines))
-    with started_demo("--dir", str(tmp_path), "--report", str(tmp_path / "report.json"), *files) as process:
+@pytest.fixture(scope="module")
+def trickle(tmp_path_factory: pytest.TempPathFactory) -> tuple[DemoRun, tuple[Path, Path]]:
+    """A day with a user's files, then the trickle until Ctrl-C, on a busy port and beside an earlier run."""
+    folder = tmp_path_factory.mktemp("trickle")
+    (folder / "run-1").mkdir()
+    files, report = user_files(folder, today_here()), folder / "report.json"
+    options = (
+        "--dir",
+        str(folder),
+        "--report",
+        str(report),
+        "--certified",
+        str(files[0]),
+        "--fines",
+        str(files[1]),
+    )
+    with busy_port(), started_demo(*options) as process:
         assert process.stderr
         said = ""
         while "NLA pushed a fine" not in said:
@@ -211,11 +210,27 @@ def test_a_trickle_goes_on_until_ctrl_c_and_a_second_run_moves_on_from_a_busy_po
         assert len(services_of(process)) in (0, 4)
         process.send_signal(2)
         said += process.communicate(timeout=30)[1]
-    assert process.returncode == 0, said
-    assert "port 7300 is busy, using 73" in said
-    assert "every check held" in said
-    assert (tmp_path / "run-2" / "sna" / "sluis.toml").exists()
-    assert (tmp_path / "report.json").exists()
+    found = json.loads(report.read_text("utf-8"))
+    return DemoRun(code=process.returncode, said=said, report=found, folder=folder / "run-2"), files
+
+
+def test_user_files_in_any_shape_are_counted_likewise(trickle: tuple[DemoRun, tuple[Path, Path]]) -> None:
+    run, (certified, fines) = trickle
+    assert_counted(run, certified, fines, today_here())
+    assert run.report["register"]["duplicates"] == 1
+    assert len(run.report["register"]["rejected"]) == 5
+    assert run.report["push"]["duplicates"] == 5
+    assert len(run.report["push"]["rejected"]) == 7
+    assert set(run.report["push"]["denied"]) == {"PROVISION_NOT_LISTED", "NO_CERTIFICATE", "LOOKBACK"}
+
+
+def test_a_trickle_goes_on_until_ctrl_c_and_a_second_run_moves_on_from_a_busy_port(
+    trickle: tuple[DemoRun, tuple[Path, Path]],
+) -> None:
+    run, _ = trickle
+    assert run.code == 0, run.said
+    assert "port 7300 is busy, using 73" in run.said
+    assert (run.folder / "sna" / "sluis.toml").exists()
 
 
 LACKING = CERTIFIED_HEADER.replace("kvk;", "")

@@ -56,6 +56,20 @@ async def test_a_permitted_signal_lies_in_the_mailbox_and_opens_for_its_recipien
     assert {item.name: item.value.decode() for item in opened.fields} == VALUES
 
 
+async def test_what_the_wire_format_does_not_know_is_not_kept(world: World) -> None:
+    await world.certify(FIRM)
+    message = envelope_to_wire(world.envelope(FIRM))
+    strange = b"\xfa\x01\x06canary"  # field 31, six bytes
+    for part in (message, message.fields[0], message.fields[0].kept):
+        part.MergeFromString(strange)
+    assert message.SerializeToString().count(b"canary") == 3
+    request = exchange_pb2.PushRequest(idempotency_key=world.key(), envelope=message)
+    await world.broker.exchange.push(world.cast.nla.caller, request)
+    (view,) = world.waiting(world.cast.sna)
+    assert b"canary" not in view.envelope
+    assert not any(b"canary" in path.read_bytes() for path in world.folder.glob("broker.db*"))
+
+
 async def test_the_receipt_holds_and_is_for_the_entry_that_came_with_it(world: World) -> None:
     await world.certify(FIRM)
     for strict in (False, True):

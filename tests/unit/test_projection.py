@@ -4,7 +4,9 @@
 import asyncio
 from datetime import date
 
-from broker.audit.projection import LOCK, Projection
+import pytest
+
+from broker.audit.projection import LOCK, PATIENCE, Projection
 from broker.policy.active import install
 from broker.storage.open import open_store
 from broker.storage.projected import EVERY, Days, Filter, Results, Sight
@@ -56,6 +58,28 @@ async def test_only_the_leader_follows_and_another_takes_over(world: World) -> N
     other.close()
     projection.once()
     assert world.store.exchange_index.position() == world.size
+
+
+async def test_it_gives_way_to_a_busy_log_for_a_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.audit.projection.BUSY", 1)
+    now = [1_000.0]
+    projection = Projection(world.store, monotonic=lambda: now[0])
+
+    async def grow(entries: int) -> bool:
+        now[0] += 1.0
+        for _ in range(entries):
+            await world.ask(FIRM)
+        return projection.may_follow()
+
+    assert await grow(3)  # the first round: nobody knows how quickly it grew
+    assert await grow(1)
+    assert not await grow(2)
+    assert await grow(0)
+    assert not await grow(2)
+    now[0] += PATIENCE - 2.5
+    assert not await grow(2)
+    assert await grow(2)
+    assert not await grow(2)
 
 
 async def test_it_runs_until_cancelled_and_tries_again_after_trouble(world: World) -> None:

@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""The group: which bytes are elements and scalars, and where libsodium is found."""
+"""The group: which bytes are elements and scalars."""
 
 import hashlib
-import importlib.util
 import pickle
-import secrets
 from functools import partial
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluis import ristretto255 as group
-from sluis.errors import Defect, InvalidInput
+from sluis.errors import InvalidInput
 from sluis.ristretto255 import IDENTITY, ORDER, SecretScalars
 
 # RFC 9496 appendix A.1: the generator, and its double.
@@ -217,62 +214,3 @@ def test_secret_scalars_are_wiped() -> None:
     assert kept.raw != bytes(96)
     del other
     assert kept.raw == bytes(96)
-
-
-def test_an_explicit_library_that_cannot_serve_is_not_replaced_by_another(tmp_path: Path) -> None:
-    fake = tmp_path / "libsodium.so"
-    fake.write_bytes(secrets.token_bytes(64))
-    for path in (fake, tmp_path / "absent.so"):
-        with pytest.raises(Defect) as caught:
-            group.load_libsodium({"SLUIS_LIBSODIUM": str(path)})
-        assert caught.value.code == "malformed-config"
-        assert "pip install pyzmq" in caught.value.message
-
-
-def test_a_library_without_ristretto255_is_refused() -> None:
-    other = importlib.util.find_spec("_ctypes")
-    assert other is not None
-    if other.origin is None:
-        pytest.skip("this Python has _ctypes built in")
-    with pytest.raises(Defect):
-        group.load_libsodium({"SLUIS_LIBSODIUM": other.origin})
-
-
-def test_the_copy_in_the_pyzmq_wheel_gives_the_same_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = importlib.util.find_spec("zmq")
-    assert spec is not None
-    assert spec.origin is not None
-    package = Path(spec.origin).parent
-    bundled = [*(package.parent / "pyzmq.libs").glob("*sodium*"), *(package / ".dylibs").glob("*sodium*")]
-    if not bundled:
-        pytest.skip("this pyzmq was built without its own libsodium")
-    sodium = group.load_libsodium({"SLUIS_LIBSODIUM": str(bundled[0])})
-    assert sodium.path == str(bundled[0])
-    monkeypatch.setattr(group, "libsodium", lambda: sodium)
-    assert element(2) == DOUBLE
-    with pytest.raises(InvalidInput):
-        group.multiply_all(scalars(5), IDENTITY)
-
-
-def test_without_a_system_library_the_wheels_copy_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = group.Libsodium
-
-    def only_bundled(path: str) -> group.Libsodium:
-        if "/" not in path and "\\" not in path:
-            raise OSError("no system library")
-        return real(path)
-
-    monkeypatch.setattr(group, "Libsodium", only_bundled)
-    found = group.load_libsodium({})
-    assert "sodium" in Path(found.path).name
-    assert "/" in found.path or "\\" in found.path
-
-
-def test_with_no_library_at_all_the_error_names_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(path: str) -> group.Libsodium:
-        raise OSError(path)
-
-    monkeypatch.setattr(group, "Libsodium", none)
-    with pytest.raises(Defect) as caught:
-        group.load_libsodium({})
-    assert "SLUIS_LIBSODIUM" in caught.value.message

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Ed25519: RFC 8032 vectors, wrong signatures, keys of small order."""
+"""Ed25519: vectors, wrong signatures, keys of small order; signed by OpenSSL, verified by libsodium and by both."""
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography_vectors import open_vector_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluis.errors import InvalidInput, NotAuthentic
+from sluis.ristretto255 import ORDER
 from sluis.signing import SigningKey, VerifyKey
 
 # RFC 8032 7.1, tests 1 and 3: seed, public key, message, signature
@@ -45,6 +49,54 @@ def test_a_signature_with_one_flipped_bit_is_refused(message: bytes, at: int, bi
     signature[at] ^= 1 << bit
     with pytest.raises(NotAuthentic, match="signature-wrong"):
         key.public.verify(message, bytes(signature))
+
+
+def test_the_thousand_vectors_of_the_ed25519_authors_are_reproduced() -> None:
+    # seed and key, key, message, signature and message: Bernstein's sign.input, in the package cryptography-vectors.
+    with open_vector_file("asymmetric/Ed25519/sign.input", "r") as lines:
+        rows = [[bytes.fromhex(part) for part in line.split(":")[:4]] for line in lines]
+    assert len(rows) == 1024
+    for seed, public, message, signed in rows:
+        key = SigningKey.from_bytes(seed[:32])
+        assert key.public.raw == public
+        assert key.sign(message) + message == signed
+        key.public.verify(message, signed[:64])
+
+
+def openssl_accepts(public: bytes, message: bytes, signature: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+@settings(max_examples=100)
+@given(message=st.binary(max_size=100), part=st.sampled_from(["public", "signature"]), data=st.data())
+def test_openssl_and_libsodium_agree_on_what_is_near_a_signature(
+    message: bytes, part: str, data: st.DataObject
+) -> None:
+    key = SigningKey.generate()
+    parts = {"public": key.public.raw, "signature": key.sign(message)}
+    changed = bytearray(parts[part])
+    for at in data.draw(st.lists(st.integers(0, len(changed) - 1), max_size=2)):
+        changed[at] ^= 1 << data.draw(st.integers(0, 7))
+    parts[part] = bytes(changed)
+    try:
+        VerifyKey(parts["public"]).verify(message, parts["signature"])
+    except NotAuthentic:
+        assert not openssl_accepts(message=message, **parts)
+    else:
+        assert openssl_accepts(message=message, **parts)
+
+
+def test_a_signature_with_a_scalar_above_the_order_is_refused() -> None:
+    # RFC 8032 8.4: else a second signature of the same message could be made without the key.
+    key = SigningKey.generate()
+    signature = key.sign(b"m")
+    more = int.from_bytes(signature[32:], "little") + ORDER
+    with pytest.raises(NotAuthentic):
+        key.public.verify(b"m", signature[:32] + more.to_bytes(32, "little"))
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 65])
