@@ -10,10 +10,11 @@ import pytest
 
 from demo.afterlife_told import Client
 from demo.epochs_told import EpochsChanged
+from demo.own_fines import OwnFines
 from sluis.client.registrar import LoadOutcome
 from sluis.client.sender import PushOutcome
 from sluis.identifiers import Oin
-from tests.unit.test_demo_afterlife import firm, member
+from tests.unit.test_demo_afterlife import TODAY, firm, member
 
 OLD, NEW, REPORT = (UUID(int=number) for number in range(1, 4))
 ANY = cast("Any", object())
@@ -99,3 +100,17 @@ def test_it_is_told_in_sentences_with_their_places_in_the_log() -> None:
     ):
         assert words in told, words
     assert "http" not in "\n".join(changed().lines(""))
+
+
+def test_a_fine_of_the_demos_own_stands_in_no_file_and_is_made_once() -> None:
+    one = firm(1, "Oost")
+    taken = OwnFines(TODAY, []).about(one)
+    own = OwnFines(TODAY, [taken])
+    made = [own.about(one) for _ in range(3)]
+    days = [fine.decided_on for fine in (taken, *made)]
+    assert len(set(days)) == 4
+    assert max(days) < TODAY
+    assert {fine.establishment for fine in made} == {one.establishment}
+    with pytest.raises(ValueError, match="every day"):
+        for _ in range(300):
+            own.about(one)
