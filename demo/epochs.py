@@ -67,7 +67,7 @@ class Rotation:
             if len(chosen) == 1:  # its clients are watched already, and it is to ask
                 await self._stop_watching(changed.client)
             await self._leave_waiting(changed)
-            await self._begin(changed.second, lambda: office.announce(changed.second, None, "scheduled"))
+            await self._begin(changed.second, lambda: office.announce(changed.second, None, "demo: gepland"))
             async with self._kit_of_the_inspectorate() as late:
                 await self._current(late)  # it asks now which epochs there are, and not again for a minute
                 await self._report(changed)
@@ -119,7 +119,7 @@ class Rotation:
         """Both seeds of the second epoch may have been seen: the operator closes it and begins the third in one act."""
 
         def rotate() -> object:
-            reason = "demo: a backup with both seeds was lost"
+            reason = "demo: een reservekopie met beide sleutels is zoek"
             return office.rotate(changed.third, changed.second, reason, stop_questions=True)
 
         await self._begin(changed.third, rotate)
