@@ -219,6 +219,14 @@ class RetentionRows:
         rows = self._all(_RETAINED.where(_SIGNAL.c.signal_id == signal_id))
         return _retained(rows[0]) if rows else None
 
+    def taken_back(self, signal_id: bytes) -> tuple[int, bytes] | None:
+        """The entry by which a signal was taken back, and the envelope that is kept of it since."""
+        query: Rows = select(_SIGNAL.c.withdrawn_index, _SIGNAL.c.envelope).where(
+            _SIGNAL.c.signal_id == signal_id, _SIGNAL.c.withdrawn_index.is_not(None)
+        )
+        rows = self._all(query)
+        return (rows[0].withdrawn_index, bytes(rows[0].envelope)) if rows else None
+
     def watched(self, after: bytes, limit: int) -> Sequence[bytes]:
         """Signals above an id that end sooner when their subject leaves a register, in order."""
         key = _SIGNAL.c.signal_id

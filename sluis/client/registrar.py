@@ -144,9 +144,13 @@ class Registrar:
     async def _prepared(
         self, recipient: Oin, rows: Sequence[RegisterRow], progress: Callable[[int], None]
     ) -> list[str]:
-        """The epochs to load, when the pseudonyms in all of them are computed."""
+        """The epochs to load, when the pseudonyms in all of them are computed.
+
+        Asked anew: a register that is not in an epoch which has just begun would deny every signal there.
+        """
         subjects = list(dict.fromkeys(row.subject for row in rows))
         check_not_in_bulk(subjects)
+        self._pseudonymiser.forget_epochs()
         epochs = await self._pseudonymiser.epochs(self._agreement, recipient, to_load=True)
         await self._pseudonymiser.compute(subjects, self._agreement, recipient, epochs, progress=progress)
         return epochs
