@@ -18,6 +18,7 @@ from broker.exchange import Desk, check_times, kept_fields
 from broker.facts import subject_of
 from broker.followup.duties import owe_after_release, severity_of
 from broker.match.watch import Watching
+from broker.persons import keep_aliases
 from broker.record import bind_signal
 from broker.retention.terms import replacement_term
 from broker.step import Logged, Needs, Step, new_salt
@@ -32,7 +33,8 @@ from sluis.header import Header
 from sluis.policy.bundle import Bundle
 from sluis.policy.rules import Operation
 from sluis.receipt import WithheldField
-from sluis.wire import envelope_to_wire
+from sluis.v1 import envelope_pb2
+from sluis.wire import envelope_from_wire, envelope_to_wire
 
 NOT_IN_FIRST = "NOT_IN_FIRST"
 
@@ -70,7 +72,9 @@ def check_replacement(
     same = (
         (header.sender, header.recipient, header.agreement, header.kind, header.purpose)
         == (first.sender, first.recipient, first.agreement, first.kind, first.purpose)
-    ) and (header.delivery, header.epoch, header.pseudonym) == (first.delivery, first.epoch, first.pseudonym)
+    ) and (header.delivery, header.epoch, header.pseudonyms) == (
+        (first.delivery, first.epoch, _pseudonyms(first))
+    )
     if not named or not same:
         raise InvalidInput("not-a-correction")
     if not _released(step, bundle, replacement, first) or not _claims_fit(step, bundle, replacement):
@@ -160,6 +164,7 @@ def _keep(
         after_loss=term.after_loss,
     )
     step.keep(signal)
+    keep_aliases(step, signal, header)
     if before.lost_at_ms is not None:
         # The months after a lost certificate go on: a correction does not let them begin anew.
         until_ms = min(before.retain_until_ms, term.until_ms)
@@ -177,6 +182,14 @@ def _tell(step: Step, desk: Desk, signal: StoredSignal, header: Header) -> None:
     step.read_more(Needs(parties=frozenset({header.recipient}), registers=registers))
     if step.calendar.is_open(header.epoch):
         watching.tell(step, signal, header)
+
+
+def _pseudonyms(first: KnownSignal) -> tuple[bytes, ...]:
+    """All pseudonyms of the first; the header says them also of one that is emptied of its content."""
+    if not first.envelope:
+        return (first.pseudonym,)
+    envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(first.envelope))
+    return (first.pseudonym, *envelope.header.aliases)
 
 
 def _entry(step: Step, first: KnownSignal) -> Mapping[str, Any]:

@@ -151,6 +151,10 @@ class RetentionStore(Protocol):
     """Reads beside the writer, and the clock of retention. Raises Unavailable `storage-unavailable`."""
 
     def signal(self, signal_id: bytes) -> RetainedSignal | None: ...
+    def taken_back(self, signal_id: bytes) -> tuple[int, bytes] | None:
+        """The entry by which a signal was taken back, and the envelope that is kept of it since; None: it was not."""
+        ...
+
     def watched(self, after: bytes, limit: int) -> Sequence[bytes]:
         """Signals above an id that end sooner when their subject leaves a register, in order."""
         ...

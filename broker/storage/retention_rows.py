@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import literal as value
 
+from broker.storage.alias_steps import drop_aliases
 from broker.storage.bulk import is_postgres
 from broker.storage.engines import Engines, session
 from broker.storage.faults import storage_errors
@@ -40,7 +41,7 @@ _HOLD, _SUBJECT, _CLOCK = TABLES["legal_hold"], TABLES["hold_subject"], TABLES["
 _FOLLOW_UP = TABLES["follow_up"]
 _SNAPSHOT, _REGISTER = TABLES["register_snapshot"], TABLES["register_entry"]
 _RETAINED: Rows = select(*(_SIGNAL.c[field.name] for field in fields(RetainedSignal)))
-_REWRITTEN = ("signal", "entry_salt", "first_answer", "register_entry", "hold_subject")
+_REWRITTEN = ("signal", "deposit_alias", "entry_salt", "first_answer", "register_entry", "hold_subject")
 _PAGE = 1_000
 _HOLD_COLUMNS = tuple(field.name for field in fields(LegalHold) if field.name != "subjects")
 _WAITING = text("signal.destroyed_index IS NULL")  # word for word the index's condition
@@ -156,6 +157,7 @@ class RetentionWrites:
         for signal_id, index in rows:
             statement = update(_SIGNAL).where(_SIGNAL.c.signal_id == signal_id)
             self._steps.append(Step("signal", statement, {**empty, "destroyed_index": index}))
+        self._steps.append(drop_aliases([signal_id for signal_id, _ in rows]))
 
     def drop_links(self, log_indexes: Collection[int]) -> None:
         """Destroy salts, inputs and first answers of entries."""
@@ -216,6 +218,14 @@ class RetentionRows:
         """A signal, also a destroyed one."""
         rows = self._all(_RETAINED.where(_SIGNAL.c.signal_id == signal_id))
         return _retained(rows[0]) if rows else None
+
+    def taken_back(self, signal_id: bytes) -> tuple[int, bytes] | None:
+        """The entry by which a signal was taken back, and the envelope that is kept of it since."""
+        query: Rows = select(_SIGNAL.c.withdrawn_index, _SIGNAL.c.envelope).where(
+            _SIGNAL.c.signal_id == signal_id, _SIGNAL.c.withdrawn_index.is_not(None)
+        )
+        rows = self._all(query)
+        return (rows[0].withdrawn_index, bytes(rows[0].envelope)) if rows else None
 
     def watched(self, after: bytes, limit: int) -> Sequence[bytes]:
         """Signals above an id that end sooner when their subject leaves a register, in order."""
