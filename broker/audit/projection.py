@@ -68,25 +68,28 @@ class Projection:
         """Follow until cancelled; trouble is logged and tried again."""
         while True:
             try:
-                if await asyncio.to_thread(self.may_follow):
-                    while await asyncio.to_thread(self.once):
+                # No further than the log was then: one that grows quickly would never let go.
+                if until := await asyncio.to_thread(self.due):
+                    while await asyncio.to_thread(self.once, until):
                         pass
             except SluisError as error:
                 log.warning("projection.failed", code=error.code, reason=error.message)
             await asyncio.sleep(self._interval)
 
-    def may_follow(self) -> bool:
-        """Whether the log grew slowly since the last round, or was let go ahead for long enough."""
+    def due(self) -> int:
+        """Up to which entry to follow now: the log's end, or 0 while it grows quickly and was not let go ahead long."""
         size, now = self._store.head().tree.size, self._monotonic()
         grown, self._size = size - (size if self._size is None else self._size), size
         if grown > BUSY * self._interval and now - self._followed < PATIENCE:
-            return False
+            return 0
         self._followed = now
-        return True
+        return size
 
-    def once(self) -> bool:
-        """Take in the next portion if this replica leads; whether there may be more."""
-        return self._store.try_lead(LOCK) and self.advance()
+    def once(self, until: int | None = None) -> bool:
+        """Take in the next portion if this replica leads; whether there may be more before `until`."""
+        if not self._store.try_lead(LOCK) or not self.advance():
+            return False
+        return until is None or self._store.exchange_index.position() < until
 
     def advance(self, portion: int = PORTION) -> bool:
         """Take in the next portion; whether it was full, so that there may be more.

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from broker.audit.projection import LOCK, PATIENCE, Projection
+from broker.audit.projection import LOCK, PATIENCE, PORTION, Projection
 from broker.policy.active import install
 from broker.storage.open import open_store
 from broker.storage.projected import EVERY, Days, Filter, Results, Sight
@@ -65,13 +65,13 @@ async def test_it_gives_way_to_a_busy_log_for_a_minute(world: World, monkeypatch
     now = [1_000.0]
     projection = Projection(world.store, monotonic=lambda: now[0])
 
-    async def grow(entries: int) -> bool:
+    async def grow(entries: int) -> int:
         now[0] += 1.0
         for _ in range(entries):
             await world.ask(FIRM)
-        return projection.may_follow()
+        return projection.due()
 
-    assert await grow(3)  # the first round: nobody knows how quickly it grew
+    assert await grow(3) == world.size  # the first round: nobody knows how quickly it grew
     assert await grow(1)
     assert not await grow(2)
     assert await grow(0)
@@ -80,6 +80,20 @@ async def test_it_gives_way_to_a_busy_log_for_a_minute(world: World, monkeypatch
     assert not await grow(2)
     assert await grow(2)
     assert not await grow(2)
+
+
+async def test_it_goes_no_further_than_the_log_was_when_it_looked(world: World) -> None:
+    for _ in range(PORTION + 30):
+        await world.ask(FIRM)
+    projection = Projection(world.store)
+    until = projection.due()
+    await world.ask(FIRM)
+    for _ in range(2 * PORTION):
+        await world.ask(FIRM)
+    assert projection.once(until)
+    assert not projection.once(until)
+    assert until <= world.store.exchange_index.position() == 2 * PORTION < world.size
+    assert projection.once()
 
 
 async def test_it_runs_until_cancelled_and_tries_again_after_trouble(world: World) -> None:
