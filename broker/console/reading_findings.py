@@ -7,6 +7,7 @@ from datetime import date
 from broker.console.people import Officer, Role
 from broker.oversight.aftermath import Aftermath, aftermath
 from broker.oversight.findings import Finding
+from broker.oversight.indicators import Indicators, indicators
 from broker.oversight.population import is_private_of, population
 from broker.oversight.reviewing import Population, finding_of
 from broker.storage.finding_port import DrawRow
@@ -98,6 +99,12 @@ class Oversight:
         if self._scope:
             raise NotPermitted("not-your-role")
         return aftermath(self._store, days)
+
+    def indicators(self, days: Days) -> Indicators:
+        """The other numbers of a year, over all. Raises NotPermitted for who may not see all."""
+        if self._scope:
+            raise NotPermitted("not-your-role")
+        return indicators(self._store, days)
 
     def exchange(self, exchange: str) -> Sequence[ExchangeRow]:
         """All entries of one exchange. Raises NotFound also for one that is not hers."""

@@ -172,6 +172,13 @@ def release_series(counts: Mapping[str, int], minimum: int, *, hide_total: bool 
     )
 
 
+def release_within(
+    counts: Mapping[str, int], minimum: int, outer: ReleasedSeries, but: str
+) -> ReleasedSeries:
+    """Hide and round parts of what another series has without its part `but`; their whole follows where that shows."""
+    return release_series(counts, minimum, hide_total=outer.total is None or outer.shown[but] is None)
+
+
 def _covers(counts: Mapping[str, int], hidden: set[str], minimum: int) -> bool:
     """Whether each hidden part may be `minimum` or more, for who knows their sum and that none of them is empty."""
     together = sum(counts[name] for name in hidden)

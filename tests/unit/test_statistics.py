@@ -125,7 +125,7 @@ def test_who_solves_tables_and_parts_of_one_whole_together_learns_no_more(
     released = release([one, two], hide_total=hide_total)
     series = release_series(parts, MIN_PERSONS, hide_total=released[0].shown[TOTAL, TOTAL] is None)
     truth = truth_of(one) | truth_of(two)
-    truth |= {name: value for name, value in parts.items()}
+    truth |= dict(parts)
     whole: Sum = {**dict.fromkeys(parts, 1), "grand": -1}
     sums = [*sums_of(one), *sums_of(two), whole]
     hidden: set[Name] = {name for name, value in series.shown.items() if value is None}
