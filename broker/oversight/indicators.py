@@ -63,7 +63,8 @@ def _duties(store: Store, days: Days) -> Mapping[tuple[str, str], int]:
         counted = index.facets(ALL, Filter({**DELIVERED.chosen, "kind": [kind]}), days)
         notices = counted.counts["notice"]
         found |= {(kind, notice): number for notice, number in notices.items()}
-        found[kind, UNSAID] = counted.total - sum(notices.values())
+        if unsaid := counted.total - sum(notices.values()):
+            found[kind, UNSAID] = unsaid
     return found
 
 

@@ -11,16 +11,12 @@ from broker.console.pages import AUTHORITY, Context, Page, View
 from broker.console.views.reports import YEAR, year_days
 from broker.console.words import word
 from broker.console.yearly import Series, all_series, shown_value
-from broker.oversight.indicators import UNSAID, Indicators
-from broker.oversight.statistics import GRAND, MIN_PERSONS, ROUND_TO, TOTAL, Released, Table, release
-from broker.storage.projected import DELAYABLE, DENIED, PARTLY, RELEASED, ZONE, Filter
+from broker.oversight.indicators import UNSAID
+from broker.oversight.statistics import MIN_PERSONS, ROUND_TO, TOTAL, Released
+from broker.oversight.yearly import KINDS, NOTICES, OTHER, UNKNOWN, release_year
+from broker.storage.projected import DENIED, PARTLY, RELEASED, ZONE
 from sluis.errors import InvalidInput
-from sluis.policy.rules import Notice
 
-RESULTS = (RELEASED, PARTLY, DENIED)
-NOTICES = (Notice.MUST.value, DELAYABLE, Notice.MUST_NOT.value, Notice.MAY.value)
-KINDS = ("A1_VERDICT", "A1-FRAUDE", "HUISV-OVERBEW", "HUISV-AFHANK", "SNF_NORM_BREACH")
-OTHER = "other"
 OUTCOME_TEXTS = {RELEASED: "outcome.released", PARTLY: "outcome.in_part", DENIED: "outcome.denied"}
 
 COLUMNS = (
@@ -37,61 +33,23 @@ def show(context: Context) -> View:
     year = int(context.filters.get("year", this_year - 1))
     if year >= this_year:
         raise InvalidInput("malformed-request", "a year is published when it is over", where="year")
-    tables = release([_by_agreement(context, year), _by_role(context, year)])
-    oversight, days = context.reader.oversight, year_days(year)
-    came, numbers = oversight.aftermath(days), oversight.indicators(days)
-    # Where the sum of what passed is hidden, so is the number of signals that reached their recipient.
-    hide_total = any(tables[0].shown[TOTAL, result] is None for result in (RELEASED, PARTLY))
-    [kinds] = release([_by_kind(numbers)], hide_total=hide_total)
-    series = all_series(context, came, numbers, hide_total=kinds.shown[GRAND] is None)
-    rows = [row for table in (*tables, kinds) for row in _rows(context, table)]
+    oversight = context.reader.oversight
+    counted, roles = oversight.year(year_days(year)), oversight.roles()
+    released = release_year(counted, context.bundle, lambda oin: roles.get(oin, UNKNOWN))
+    series = all_series(context, counted.came, released)
+    tables = (released.agreements, released.roles)
+    rows = [row for table in (*tables, released.kinds) for row in _rows(context, table)]
     rows += [row for one in series for row in _lines(context, one)]
     values = {
         "year": year,
         "years": range(this_year - 1, this_year - 6, -1),
         "tables": [_shown(context, table) for table in tables],
-        "kinds": _shown(context, kinds) | {"charts": _charts(context, kinds)},
+        "kinds": _shown(context, released.kinds) | {"charts": _charts(context, released.kinds)},
         "minimum": MIN_PERSONS,
         "round_to": ROUND_TO,
         "series": series,
     }
     return View(values=values, listing=Listing(columns=COLUMNS, rows=rows))
-
-
-def _by_agreement(context: Context, year: int) -> Table:
-    """Agreement by result."""
-    days, oversight = year_days(year), context.reader.oversight
-    names = list(oversight.facets(Filter(), days).counts["agreement"])
-    counts = {
-        (name, result): number
-        for name in names
-        for result, number in oversight.facets(Filter({"agreement": [name]}), days).counts["result"].items()
-    }
-    return Table(name="agreement", rows=sorted(names), columns=RESULTS, counts=counts, minimum=MIN_PERSONS)
-
-
-def _by_role(context: Context, year: int) -> Table:
-    """Role of the sender by sector of the recipient."""
-    oversight = context.reader.oversight
-    roles = oversight.roles()
-    counts: dict[tuple[str, str], int] = {}
-    for (sender, recipient), results in oversight.matrix(year_days(year)).items():
-        role = roles.get(recipient, "")
-        sector = context.bundle.sector_of(role) if role in context.bundle.catalog.roles else "unknown"
-        cell = (roles.get(sender, "unknown"), sector)
-        counts[cell] = counts.get(cell, 0) + results.total
-    rows, columns = sorted({cell[0] for cell in counts}), sorted({cell[1] for cell in counts})
-    return Table(name="role", rows=rows, columns=columns, counts=counts, minimum=MIN_PERSONS)
-
-
-def _by_kind(numbers: Indicators) -> Table:
-    """Signals that reached their recipient: kind by whether the recipient tells the data subject."""
-    counts: dict[tuple[str, str], int] = {}
-    for (kind, notice), number in numbers.duties.items():
-        cell = (kind if kind in KINDS else OTHER, notice)
-        counts[cell] = counts.get(cell, 0) + number
-    columns = [*NOTICES, *({notice for _, notice in counts} - set(NOTICES))]
-    return Table(name="kind", rows=[*KINDS, OTHER], columns=columns, counts=counts, minimum=MIN_PERSONS)
 
 
 def _charts(context: Context, table: Released) -> list[BarChart]:
