@@ -13,6 +13,7 @@ from typing import TypeAlias
 from broker.oversight.statistics import TOTAL, Table
 
 Name: TypeAlias = str | tuple[str, str, str]  # of a number
+Number: TypeAlias = int | Fraction
 Sum: TypeAlias = Mapping[Name, int]  # coefficients of numbers; together they are zero
 
 
@@ -44,73 +45,81 @@ class Attacker:
 
     def __init__(self, sums: Sequence[Sum], truth: Mapping[Name, int], hidden: Collection[Name]) -> None:
         self._names = list(hidden)
-        self._lines = []
+        lines = []
         for line in sums:
-            row = [Fraction(line.get(name, 0)) for name in self._names]
-            if any(row):
-                known = sum(factor * truth[name] for name, factor in line.items() if name not in hidden)
-                # Each unknown is counted from one, so that it is zero or more.
-                right = -known - sum(row)
-                self._lines.append(
-                    [*row, Fraction(right)] if right >= 0 else [-x for x in (*row, Fraction(right))]
-                )
+            row: list[Number] = [line.get(name, 0) for name in self._names]
+            known = sum(factor * truth[name] for name, factor in line.items() if name not in hidden)
+            right = -known - sum(row)  # each unknown is counted from one, so that it is zero or more
+            lines.append([*row, right] if right >= 0 else [-value for value in (*row, right)])
+        self._lines, self._basis = _first_solution(lines, len(self._names))
 
-    def bounds(self, name: Name) -> tuple[Fraction, Fraction | None]:
-        """The least and the most that a hidden number can be; None: as much as you like."""
-        at = self._names.index(name)
-        least = _maximum(self._lines, [Fraction(-(place == at)) for place in range(len(self._names))])
-        most = _maximum(self._lines, [Fraction(place == at) for place in range(len(self._names))])
+    def most(self, name: Name) -> Number | None:
+        """The most that a hidden number can be; None: as much as you like."""
+        most = self._maximum(name, 1)
+        return None if most is None else 1 + most
+
+    def least(self, name: Name) -> Number:
+        """The least that it can be."""
+        least = self._maximum(name, -1)
         assert least is not None
-        return 1 - least, None if most is None else 1 + most
+        return 1 - least
+
+    def _maximum(self, name: Name, sign: int) -> Number | None:
+        gain = [sign * (one == name) for one in self._names]
+        return _climb([list(line) for line in self._lines], list(self._basis), gain)
 
 
-def _maximum(lines: Sequence[Sequence[Fraction]], gain: Sequence[Fraction]) -> Fraction | None:
-    """The most that `gain` can be over numbers of zero or more that meet the lines; None without a limit."""
-    size, rows = len(gain), len(lines)
-    # An extra unknown for each line makes a first solution; phase one drives them to zero.
+def _first_solution(lines: list[list[Number]], size: int) -> tuple[list[list[Number]], list[int]]:
+    """Numbers of zero or more that meet the lines, as a table in which each line has an unknown of its own."""
+    rows = len(lines)
+    # An extra unknown for each line makes a beginning; phase one drives them to zero.
     table = [
-        [*line[:-1], *(Fraction(at == place) for at in range(rows)), line[-1]]
-        for place, line in enumerate(lines)
+        [*line[:-1], *(int(at == place) for at in range(rows)), line[-1]] for place, line in enumerate(lines)
     ]
     basis = [size + place for place in range(rows)]
-    left = _climb(table, basis, [Fraction(0)] * size + [Fraction(-1)] * rows, size + rows)
+    left = _climb(table, basis, [0] * size + [-1] * rows)
     assert left == 0, "the truth itself meets the sums"
     for place, one in enumerate(basis):  # an extra unknown that stays, at zero, is turned out where it can be
-        if one >= size:
-            column = next((at for at in range(size) if table[place][at]), None)
-            if column is not None:
-                _turn(table, basis, place, column)
-    return _climb(table, basis, [*gain, *[Fraction(0)] * rows], size)
+        column = next((at for at in range(size) if table[place][at]), None)
+        if one >= size and column is not None:
+            _turn(table, basis, place, column)
+    kept = [place for place, one in enumerate(basis) if one < size]  # the other lines follow from these
+    return [[*table[place][:size], table[place][-1]] for place in kept], [basis[place] for place in kept]
 
 
-def _climb(
-    table: list[list[Fraction]], basis: list[int], gain: Sequence[Fraction], usable: int
-) -> Fraction | None:
+def _climb(table: list[list[Number]], basis: list[int], gain: Sequence[int]) -> Number | None:
+    """The most that `gain` can be from here on; None without a limit."""
     while True:
-        worth = [gain[one] for one in basis]
+        counting = [(gain[one], line) for one, line in zip(basis, table, strict=True) if gain[one]]
         better = next(
-            (
-                column
-                for column in range(usable)
-                if gain[column] > sum(w * line[column] for w, line in zip(worth, table, strict=True))
-            ),
+            (at for at, more in enumerate(gain) if more > sum(worth * line[at] for worth, line in counting)),
             None,
         )
         if better is None:
-            return sum((w * line[-1] for w, line in zip(worth, table, strict=True)), Fraction(0))
+            return sum(worth * line[-1] for worth, line in counting)
         steps = [
-            (line[-1] / line[better], basis[at], at) for at, line in enumerate(table) if line[better] > 0
+            (Fraction(line[-1]) / line[better], basis[at], at)
+            for at, line in enumerate(table)
+            if line[better] > 0
         ]
         if not steps:
             return None
         _turn(table, basis, min(steps)[2], better)
 
 
-def _turn(table: list[list[Fraction]], basis: list[int], place: int, column: int) -> None:
+def _turn(table: list[list[Number]], basis: list[int], place: int, column: int) -> None:
     scale = table[place][column]
-    table[place] = [value / scale for value in table[place]]
-    for at, line in enumerate(table):
-        if at != place and line[column]:
-            factor = line[column]
-            table[at] = [value - factor * base for value, base in zip(line, table[place], strict=True)]
+    if scale != 1:
+        table[place] = [_divided(value, scale) for value in table[place]]
+    mine = [(at, value) for at, value in enumerate(table[place]) if value]
+    for other, line in enumerate(table):
+        if other != place and (factor := line[column]):
+            for at, value in mine:
+                line[at] -= factor * value
     basis[place] = column
+
+
+def _divided(value: Number, scale: Number) -> Number:
+    """Exactly; a whole number where it is one, which is quicker."""
+    found = Fraction(value) / scale
+    return found.numerator if found.denominator == 1 else found

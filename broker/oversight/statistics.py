@@ -14,7 +14,7 @@ organisations, but among firms are sole traders, who are persons; so 10 holds ev
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from sluis.errors import Defect
@@ -30,13 +30,18 @@ _MARGIN_COST = 1_000_000  # a total is worth more than cells
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Counts by row and column, before anything is hidden. Never shown as it is."""
+    """Counts by row and column, before anything is hidden. Never shown as it is.
+
+    What another release tells too, beside the grand total, is `linked`; some of it may have to be hidden: `also`.
+    """
 
     name: str
     rows: Sequence[str]
     columns: Sequence[str]
     counts: Mapping[Cell, int]
     minimum: int
+    linked: frozenset[Cell] = frozenset()
+    also: frozenset[Cell] = frozenset()
 
     def value(self, cell: Cell) -> int:
         """A cell or, with TOTAL, a margin."""
@@ -73,7 +78,7 @@ def release(tables: Sequence[Table], *, hide_total: bool = False) -> tuple[Relea
     """
     hidden = [suppress(table) for table in tables]
     if hide_total or any(GRAND in cells for cells in hidden):
-        hidden = [suppress(table, also=GRAND) for table in tables]
+        hidden = [suppress(replace(table, also=table.also | {GRAND})) for table in tables]
     return tuple(
         Released(
             name=table.name,
@@ -86,12 +91,12 @@ def release(tables: Sequence[Table], *, hide_total: bool = False) -> tuple[Relea
     )
 
 
-def suppress(table: Table, also: Cell | None = None) -> frozenset[Cell]:
+def suppress(table: Table) -> frozenset[Cell]:
     """Which cells and margins to hide so that no small one can be worked out, nor that it is small."""
     due = {cell: table.minimum - table.value(cell) for cell in table.cells if table.value(cell) > 0}
     small = {cell: room for cell, room in due.items() if room > 0}
-    if also is not None and table.value(also):
-        small[also] = table.minimum  # as far as any cell of another table may need it to move
+    # As far as any number of another release may need these to move.
+    small |= {cell: table.minimum for cell in table.also if table.value(cell)}
     hidden = set(small)
     for cell, room in sorted(small.items(), key=lambda item: (-item[1], item[0])):
         hidden |= set(_way_around(table, cell, room, hidden))
@@ -102,14 +107,15 @@ def _way_around(table: Table, cell: Cell, room: int, hidden: set[Cell]) -> list[
     """The cheapest way back from a cell's head to its tail, along which it could be more by `room` (Dijkstra).
 
     Against an arc it goes only where the cell keeps at least one, for who sees that it is hidden knows that it is not
-    empty. The grand total only ever grows, so that tables that share it agree. There is always a way: the margins.
+    empty. What others tell too only ever grows, so that all can agree. There is always a way: the margins.
     """
     steps: dict[str, list[tuple[str, Cell]]] = {}
+    only_up = {GRAND, *table.linked}
     for other in table.cells:
         if other != cell and table.value(other) > 0:
             tail, head = _arc(other)
             steps.setdefault(tail, []).append((head, other))
-            if table.value(other) > room and other != GRAND:
+            if table.value(other) > room and other not in only_up:
                 steps.setdefault(head, []).append((tail, other))
     goal, start = _arc(cell)
     queue: list[tuple[int, str, tuple[Cell, ...]]] = [(0, start, ())]

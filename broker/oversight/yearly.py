@@ -7,7 +7,7 @@ whoever checks it (`recount.py`); both are released here, so that both hide the 
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from broker.oversight.aftermath import NONE, Aftermath, aftermath
 from broker.oversight.indicators import Indicators, indicators
@@ -35,6 +35,8 @@ NOTICES = (Notice.MUST.value, DELAYABLE, Notice.MUST_NOT.value, Notice.MAY.value
 KINDS = ("A1_VERDICT", "A1-FRAUDE", "HUISV-OVERBEW", "HUISV-AFHANK", "SNF_NORM_BREACH")
 OTHER, UNKNOWN = "other", "unknown"
 WRONG_RECIPIENT = "WRONG_RECIPIENT"  # a reason of a recall (policies/catalog/follow_ups.yaml)
+
+PASSED = ((TOTAL, RELEASED), (TOTAL, PARTLY))  # which may all have reached their recipient
 
 RoleOf = Callable[[str], str]  # the role of a participant, by OIN; `UNKNOWN` where there is none
 
@@ -87,10 +89,7 @@ def count_year(store: Store, days: Days) -> Year:
 def release_year(year: Year, bundle: Bundle, role_of: RoleOf) -> ReleasedYear:
     """Hide and round all of it, together."""
     came, numbers = year.came, year.indicators
-    agreements, roles = release([_agreements(year), _roles(year, bundle, role_of)])
-    # Where the sum of what passed is hidden, so is the number of signals that reached their recipient.
-    hide_total = any(agreements.shown[TOTAL, result] is None for result in (RELEASED, PARTLY))
-    [kinds] = release([_kinds(numbers)], hide_total=hide_total)
+    agreements, roles, kinds = _tables(year, bundle, role_of)
     outcomes = release_series(came.outcomes, MIN_PERSONS, hide_total=kinds.shown[GRAND] is None)
     words = bundle.catalog.follow_ups.words(Act.FEEDBACK, "measure")
     registers = {fact.register_name: 0 for fact in bundle.catalog.register_facts.values()}
@@ -109,11 +108,31 @@ def release_year(year: Year, bundle: Bundle, role_of: RoleOf) -> ReleasedYear:
     )
 
 
+def _tables(year: Year, bundle: Bundle, role_of: RoleOf) -> tuple[Released, Released, Released]:
+    """The three tables. What passed may all have been delivered: then the sum of the one is the total of the other.
+
+    So either both are hidden, or neither.
+    """
+    by_agreement, by_role, by_kind = _agreements(year), _roles(year, bundle, role_of), _kinds(year.indicators)
+    agreements, roles = release([by_agreement, by_role])
+    [kinds] = release([by_kind])
+    if any(agreements.shown[cell] is None for cell in PASSED) or kinds.shown[GRAND] is None:
+        most = max(PASSED, key=by_agreement.value)
+        agreements, roles = release([replace(by_agreement, also=frozenset({most})), by_role])
+        [kinds] = release([by_kind], hide_total=True)
+    return agreements, roles, kinds
+
+
 def _agreements(year: Year) -> Table:
     """Agreement by result."""
     rows = sorted({agreement for agreement, _ in year.decisions})
     return Table(
-        name="agreement", rows=rows, columns=RESULTS, counts=dict(year.decisions), minimum=MIN_PERSONS
+        name="agreement",
+        rows=rows,
+        columns=RESULTS,
+        counts=dict(year.decisions),
+        minimum=MIN_PERSONS,
+        linked=frozenset(PASSED),
     )
 
 

@@ -85,14 +85,14 @@ def test_no_hidden_cell_follows_from_what_is_shown(table: Table) -> None:
     assert determined(table, suppress(table)) == set()
 
 
-def leaks(attacker: Attacker, truth: dict[Name, int], hidden: Collection[Name]) -> Mapping[Name, object]:
+def leaks(attacker: Attacker, truth: Mapping[Name, int], hidden: Collection[Name]) -> set[Name]:
     """The hidden numbers that are pinned, and the small ones that are seen to be small."""
-    found = {}
+    found = set()
     for name in hidden:
-        least, most = attacker.bounds(name)
-        small = truth[name] < MIN_PERSONS
-        if most is not None and (most == least or (small and most < MIN_PERSONS)):
-            found[name] = (least, most)
+        most = attacker.most(name)
+        pinned = most == truth[name] == attacker.least(name)
+        if pinned or (truth[name] < MIN_PERSONS and most is not None and most < MIN_PERSONS):
+            found.add(name)
     return found
 
 
@@ -100,7 +100,7 @@ def leaks(attacker: Attacker, truth: dict[Name, int], hidden: Collection[Name]) 
 def test_who_solves_the_table_can_pin_no_hidden_number_nor_see_that_one_is_small(table: Table) -> None:
     truth = truth_of(table)
     hidden = [name for name, cell in zip(truth, table.cells, strict=True) if cell in suppress(table)]
-    assert leaks(Attacker(sums_of(table), truth, hidden), truth, hidden) == {}
+    assert leaks(Attacker(sums_of(table), truth, hidden), truth, hidden) == set()
 
 
 def test_two_hidden_ones_whose_sum_shows_take_a_third_with_them() -> None:
@@ -110,7 +110,7 @@ def test_two_hidden_ones_whose_sum_shows_take_a_third_with_them() -> None:
     hidden = frozenset((row, column) for row in ("a", "b", TOTAL) for column in "xy")
     on_a_cycle: list[Name] = [("t", *cell) for cell in sorted(hidden)]
     assert determined(table, hidden) == set()  # but each is at least one
-    assert leaks(Attacker(sums_of(table), truth, on_a_cycle), truth, on_a_cycle).keys() == set(on_a_cycle)
+    assert leaks(Attacker(sums_of(table), truth, on_a_cycle), truth, on_a_cycle) == set(on_a_cycle)
     assert {("a", "z"), ("b", "z")} & suppress(table)
 
 
@@ -134,7 +134,7 @@ def test_who_solves_tables_and_parts_of_one_whole_together_learns_no_more(
             name for name, cell in zip(truth_of(table), table.cells, strict=True) if shown.shown[cell] is None
         }
     names = sorted(hidden, key=str)
-    assert leaks(Attacker(sums, truth, names), truth, names) == {}
+    assert leaks(Attacker(sums, truth, names), truth, names) == set()
 
 
 def filled(table: Table, total: int) -> Table:
@@ -171,7 +171,8 @@ def test_a_total_that_tables_share_is_hidden_in_all_or_in_none(first: Table, sec
 @given(tables())
 def test_what_is_shown_is_rounded_and_near(table: Table) -> None:
     [released] = release([table])
-    hidden = suppress(table, also=GRAND if GRAND in suppress(table) else None)
+    shared = frozenset({GRAND}) & suppress(table)  # what is shared needs more room when it is hidden
+    hidden = suppress(replace(table, also=shared))
     assert released.suppressed == len(hidden)
     for cell, shown in released.shown.items():
         if shown is not None:
