@@ -28,7 +28,7 @@ def statistics(
 
     They come from the entries alone, so that they can be held against the published ones. A hidden number is null.
     """
-    if year >= datetime.now(UTC).astimezone(ZoneInfo(ZONE)).year:
+    if year >= this_year():
         raise InvalidInput("malformed-request", "a year is published when it is over", where="--year")
     from broker.oversight.recount import Recount
     from broker.storage.projected import Days
@@ -51,6 +51,11 @@ def statistics(
     found = asyncio.run(run())
     say(f"the log is intact; the numbers of {year} follow from it")
     print_json(found)
+
+
+def this_year() -> int:
+    """The year in the Netherlands."""
+    return datetime.now(UTC).astimezone(ZoneInfo(ZONE)).year
 
 
 def _released(count: Any, kit: Kit) -> dict[str, Any]:
