@@ -7,7 +7,7 @@ match. A fact received is passed on to the bodies that certify the firm today, d
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from adapters.certified_register import CertifiedFirm
@@ -36,9 +36,10 @@ async def load_registers(
     firms: Sequence[CertifiedFirm],
     bodies: Mapping[str, Oin],
     *,
+    only: Collection[Oin] = (),
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[LoadOutcome]:
-    """Put the register in force, in the foundation's own domain and in each body's.
+    """Put the register in force, in the foundation's own domain and in each body's; or in `only` some of these.
 
     Raises NotFound `not-found` when a certifying body in the list takes no part, before anything is loaded.
     """
@@ -51,6 +52,8 @@ async def load_registers(
         by_body[bodies[firm.certified_by]].append(firm)
     outcomes: list[LoadOutcome] = []
     for recipient, held in [(kit.oin, list(firms)), *sorted(by_body.items())]:
+        if only and recipient not in only:
+            continue
         rows = [
             RegisterRow(subject=firm.establishment, valid_from=firm.valid_from, valid_until=firm.valid_until)
             for firm in held

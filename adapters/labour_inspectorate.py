@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from adapters.fines import Fine
 from adapters.table import ParsedFile
@@ -26,15 +27,15 @@ RETENTION = timedelta(days=5 * 365)  # BAAI 2:3: destroyed within five years aft
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushReport:
-    """What became of a file of fines."""
+    """What became of a file of rows, each of which makes a signal."""
 
-    file: ParsedFile[Fine]
+    file: ParsedFile[Any]
     outcomes: tuple[PushOutcome, ...]
     left_out: tuple[Foreseen, ...] = ()  # what the broker said beforehand that it would refuse
 
     @property
     def permitted(self) -> int:
-        """Fines that reached the mailbox, now or in an earlier run."""
+        """Signals that the broker took, now or in an earlier run."""
         return sum(outcome.permitted for outcome in self.outcomes)
 
     @property
@@ -82,7 +83,19 @@ async def push_fines(
 
     Raises what `Sender.push` and `Kit.foresee` raise.
     """
-    drafts: Sequence[Draft] = [fine_draft(fine, recipient) for fine in file.accepted]
+    drafts = [fine_draft(fine, recipient) for fine in file.accepted]
+    return await push_drafts(kit, file, drafts, ask_first=ask_first, progress=progress)
+
+
+async def push_drafts(
+    kit: Kit,
+    file: ParsedFile[Any],
+    drafts: Sequence[Draft],
+    *,
+    ask_first: bool,
+    progress: Callable[[int], None],
+) -> PushReport:
+    """Push what was made of the good rows of a file, as `push_fines` does."""
     refused: tuple[Foreseen, ...] = ()
     if ask_first:
         refused = tuple(group for group in await kit.foresee(drafts) if not group.permitted)

@@ -28,6 +28,7 @@ from broker.decide.model import Request
 from broker.facts import FactProver, subject_of
 from broker.followup.duties import owe_after_release, severity_of
 from broker.messages import check_idempotency_key, decision_message
+from broker.persons import check_aliases, keep_aliases
 from broker.policy.active import ActivePolicy
 from broker.retention.terms import Term, link_of, signal_term
 from broker.ruling import Ruling, rule_on
@@ -188,6 +189,7 @@ class _Push:
             raise Conflict("signal-exists")
         # Not before: what was taken gets its first answer, however late it comes again.
         check_current(self.envelope.header, step, current_key=self.current_key)
+        check_aliases(self.envelope.header, self.desk.bundle)
         origin = passed_on_from(step, self.envelope.header)
 
         ruling = rule_on(step, self._request(step), self.desk.bundle)
@@ -290,6 +292,7 @@ class _Push:
             severity=severity_of(header.claims),
         )
         step.keep(signal)
+        keep_aliases(step, signal, header)
         if header.delivery is DeliveryMode.MAILBOX:
             step.deliver(
                 Delivery(log_index=index, recipient=header.recipient, signal_id=header.signal_id.bytes)

@@ -8,13 +8,15 @@ of an owner of the right role: unknown. A snapshot that does not hold the subjec
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from broker.decide.model import Fact, FactState, Party
 from broker.step import RegisterKey, Step
 from sluis.policy.bundle import Bundle
 
 OPERATIONS = ("push", "release", "ask", "answer")
+MEMO = "register facts"
+Specs: TypeAlias = Mapping[str, tuple[str, str]]  # register and role of its owner, by fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +67,12 @@ class FactProver:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._specs = {
-            agreement: {
-                name: (spec.register_name, spec.owner_role)
-                for operation in OPERATIONS
-                for name, spec in bundle.register_facts(agreement, operation).items()
+        specs: dict[str, Specs] | None = bundle.memo.get(MEMO)
+        if specs is None:  # to look through all rules takes longer than all else at the start of a replica
+            specs = bundle.memo[MEMO] = {
+                agreement: _specs(bundle, agreement) for agreement in bundle.agreements
             }
-            for agreement in bundle.agreements
-        }
+        self._specs = specs
 
     def needs(self, subject: Subject) -> frozenset[RegisterKey]:
         """What to read before a push or a release about the subject is decided."""
@@ -101,3 +101,11 @@ class FactProver:
 
     def _owner(self, oin: str, role: str) -> Party:
         return Party(oin=oin, role=role, sector=self._bundle.sector_of(role))
+
+
+def _specs(bundle: Bundle, agreement: str) -> Specs:
+    return {
+        name: (spec.register_name, spec.owner_role)
+        for operation in OPERATIONS
+        for name, spec in bundle.register_facts(agreement, operation).items()
+    }

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from broker.operations import is_known
+from broker.storage.deposit_port import Alias
 from broker.storage.finding_port import FindingRow
 from broker.storage.follow_up_port import Duty, FollowUpDelivery, FollowUpRow, Origin
 from broker.storage.port import Counter, Delivery, FirstAnswer, PartyRow, StoredSignal, Transaction
@@ -19,7 +21,7 @@ from broker.storage.register_port import Period
 from broker.storage.retention_port import FOLLOWS, Link
 from sluis.canonical import canonical_json
 from sluis.epochs import EpochCalendar
-from sluis.errors import Unavailable
+from sluis.errors import Defect, Unavailable
 from sluis.merkle import Hash, leaf_hash
 
 T = TypeVar("T")
@@ -187,8 +189,13 @@ class Step:
         A salt, and what was decided on, go beside the log, where they are destroyed when the link ends.
 
         Without the nonce an entry of few unknowns (a count, a minute) could be guessed from its leaf hash, which
-        every participant may have.
+        every participant may have. Raises Defect for an operation or outcome that `broker.operations` does not list:
+        nobody could read what it tells.
         """
+        if not is_known(entry.get("operation"), entry.get("outcome", "")):
+            raise Defect(
+                "defect", f"no entry `{entry.get('operation')}` has the outcome `{entry.get('outcome')}`"
+            )
         self.wrote = True
         data = canonical_json({**entry, "v": 1, "time": self._time, "nonce": secrets.token_hex(16)})
         index = self.tx.append(data, self.now_ms)
@@ -220,6 +227,11 @@ class Step:
         self.wrote = True
         self._new.signals.add(row.signal_id)
         self.tx.add_signal(row)
+
+    def keep_aliases(self, rows: Sequence[Alias]) -> None:
+        """Let a kept signal be found by other pseudonyms of its subject."""
+        self.wrote = True
+        self.tx.add_aliases(rows)
 
     def deliver(self, row: Delivery) -> None:
         """Put a release into its recipient's mailbox."""

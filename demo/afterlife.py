@@ -15,20 +15,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from adapters.certification_body import ask, watch_clients
 from adapters.certified_register import CertifiedFirm
-from adapters.fines import Fine
-from adapters.foundation import certification_bodies, pass_on
 from adapters.json_lines import JsonLines, keep_in
 from adapters.labour_inspectorate import fine_draft
 from broker.storage.open import open_store
 from demo.afterlife_told import Afterlife, Client, TakenBack
 from demo.cast import CastMember
+from demo.own_fines import OwnFines, take_in
 from demo.stage import Stage
 from sluis.client import Kit
 from sluis.client.receiver import ReceivedSignal
@@ -63,14 +62,12 @@ def choose(firms: Sequence[CertifiedFirm], bodies: Sequence[CastMember], today: 
 class Play:
     """Plays it with the kits of the inspectorate, the foundation and one or two bodies."""
 
-    def __init__(
-        self, stage: Stage, today: date, firms: Sequence[CertifiedFirm], fines: Sequence[Fine]
-    ) -> None:
+    def __init__(self, stage: Stage, today: date, firms: Sequence[CertifiedFirm], own: OwnFines) -> None:
         self._stage = stage
         self._cast = stage.cast
         self._today = today
         self._firms = firms
-        self._taken = {(one.establishment, one.provision, one.decided_on) for one in fines}
+        self._own = own
         self._kits: dict[str, Kit] = {}
 
     async def play(self) -> Afterlife | None:
@@ -126,27 +123,9 @@ class Play:
 
     # the fines
 
-    def _fine(self, establishment: CertifiedFirm) -> Fine:
-        """A fine of these days that is in no file."""
-        for days in range(1, 300):
-            decided = self._today - timedelta(days=days)
-            fine = Fine(
-                line=0,
-                establishment=establishment.establishment,
-                law="WML",
-                article="7",
-                count=1,
-                found_on=decided,
-                decided_on=decided,
-            )
-            if (key := (fine.establishment, fine.provision, decided)) not in self._taken:
-                self._taken.add(key)
-                return fine
-        raise ValueError("a firm was fined every day")
-
     async def _push(self, life: Afterlife, firm: CertifiedFirm, *, seconds: int | None = None) -> PushOutcome:
         """The inspectorate pushes a fine, to be kept for so many seconds."""
-        draft = fine_draft(self._fine(firm), self._cast.foundation.oin)
+        draft = fine_draft(self._own.about(firm), self._cast.foundation.oin)
         if seconds is not None:
             draft = replace(draft, expires_at_ms=int((time.time() + seconds) * 1000))
         (outcome,) = await self._kit(self._cast.inspectorate).sender.push([draft])
@@ -155,16 +134,10 @@ class Play:
 
     async def _take_in(self, life: Afterlife, *, pass_it_on: bool) -> None:
         """The foundation receives what waits, and passes it on."""
-        sna = self._kit(self._cast.foundation)
-        keep = keep_in(self._file(self._cast.foundation))
-        bodies = await certification_bodies(sna)
-
-        async def keep_and_pass_on(signals: Sequence[ReceivedSignal]) -> None:
-            await keep(signals)
-            if pass_it_on:
-                life.pushes += await pass_on(sna, signals, self._firms, bodies, self._today)
-
-        await sna.receiver.receive(keep_and_pass_on)
+        sna = self._cast.foundation
+        firms = self._firms if pass_it_on else ()
+        _, passed = await take_in(self._kit(sna), self._file(sna), firms, self._today)
+        life.pushes += passed
 
     async def _send_ending(self, life: Afterlife) -> UUID | None:
         outcome = await self._push(life, life.watched.firm, seconds=LIFE_SECONDS)

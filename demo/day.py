@@ -6,9 +6,11 @@
 3 SNA receives, and passes each fact on to the firm's certifiers
 4 each certification body asks about its own client base
 5 the rest of a signal's life: found, asked about, taken back, destroyed
-6 every refusal that the rules exist for is offered, and one exchange passes in part
-7 two officers change the rules
-8 the privacy officer recomputes the log
+6 the keys under the pseudonyms change, on purpose and in an emergency
+7 every refusal that the rules exist for is offered, and one exchange passes in part
+8 two officers change the rules
+9 an epoch ends: it is retired, and both evaluators destroy its seed
+10 the privacy officer recomputes the log
 """
 
 from collections import Counter, defaultdict
@@ -26,6 +28,9 @@ from adapters.labour_inspectorate import PushReport, push_fines
 from adapters.table import ParsedFile
 from demo.afterlife import Play
 from demo.afterlife_told import Afterlife
+from demo.epochs import Rotation
+from demo.epochs_told import EpochsChanged
+from demo.own_fines import OwnFines
 from demo.refusals import PartlyReleased, Refusals, Refused
 from demo.rule_change import Office, RuleChange, write_edited
 from demo.stage import Stage
@@ -54,6 +59,7 @@ class Figures:
     hits: int = 0
     hit_signals: list[ReceivedSignal] = field(default_factory=list)
     afterlife: Afterlife | None = None
+    epochs: EpochsChanged | None = None
     refused: list[Refused] = field(default_factory=list)
     in_part: PartlyReleased | None = None
     change: RuleChange | None = None
@@ -71,6 +77,7 @@ class Figures:
         outcomes += [self.in_part.outcome] if self.in_part else []
         outcomes += [self.change.before, self.change.after] if self.change else []
         outcomes += self.afterlife.pushes if self.afterlife else []
+        outcomes += self.epochs.pushes if self.epochs else []
         return Counter("permit" if outcome.permitted else "deny" for outcome in outcomes)
 
 
@@ -83,6 +90,8 @@ class Day:
         self.figures = figures
         self._today = today
         self._step = step
+        self._own = OwnFines(today, figures.fines.accepted)
+        self._rotation = Rotation(stage, today, figures.register.accepted, self._own)
 
     @property
     def parts(self) -> tuple[Callable[[], Awaitable[None]], ...]:
@@ -93,8 +102,10 @@ class Day:
             self.receive_and_pass_on,
             self.match,
             self.live_on,
+            self.rotate,
             self.refuse,
             self.change_rules,
+            self.end_epoch,
             self.audit,
         )
 
@@ -156,8 +167,19 @@ class Day:
     async def live_on(self) -> None:
         """What follows an exchange: other ways to a hit, questions, feedback, taking back, and an end."""
         self._step("what follows: found, asked about, taken back, destroyed", 0)
-        files = self.figures.register.accepted, self.figures.fines.accepted
-        self.figures.afterlife = await Play(self._stage, self._today, *files).play()
+        firms = self.figures.register.accepted
+        self.figures.afterlife = await Play(self._stage, self._today, firms, self._own).play()
+
+    async def rotate(self) -> None:
+        """The keys under the pseudonyms change twice: on purpose, and in an emergency."""
+        self._step("a new epoch, and one in an emergency", 0)
+        self.figures.epochs = await self._rotation.rotate()
+
+    async def end_epoch(self) -> None:
+        """The epoch of which nothing is left ends, and its seeds are destroyed."""
+        self._step("an epoch ends, and its seeds are destroyed", 0)
+        if self.figures.epochs:
+            await self._rotation.end(self.figures.epochs)
 
     async def refuse(self) -> None:
         """Whoever tries what the law forbids is refused, each for its own reason."""
@@ -211,6 +233,7 @@ def report_of(figures: Figures, canary: dict[str, int]) -> dict[str, object]:
             "cosignatures": len(audit.cosigners) if audit else 0,
         },
         "afterlife": figures.afterlife.report() if figures.afterlife else {},
+        "epochs": figures.epochs.report() if figures.epochs else {},
         "refusals": {one.case.name[:3]: one.foreseen for one in figures.refused},
         "rules": _rules(figures),
         "canary": canary,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from adapters.json_lines import keep_in
 from demo.cast import CastMember
 from demo.stage import Stage
 from sluis.client import Kit
@@ -46,6 +47,21 @@ VALUES: Final = {
     "kvk_number": SUBJECTS["kvk"],
     "article": "7",
     "law": "WML",
+}
+REPORTED: Final = ("establishment_number", "law", "article", "decided_on")
+REPORT: Final[Mapping[str, object]] = {
+    "naam": "E04",
+    "afspraak": "wml-18p",
+    "datum": "2026-11-23",
+    "handeling": "push",
+    "van": "labour-inspectorate",
+    "naar": "cao-supervisor",
+    "aflevering": "mailbox",
+    "soort": "WML_FINE",
+    "doel": "CAO-TOEZICHT",
+    "besluit": "toegestaan",
+    "beweringen": {"provision": "WML 7", "decided_on": "2026-03-02"},
+    "verklaard": ["supervisor_recognised"],
 }
 PERSON: Final = "Agnieszka Nowakowska-Zielinska"
 # What may show up in no byte at the broker or an evaluator.
@@ -106,33 +122,31 @@ class Refusals:
 
     async def release_in_part(self) -> PartlyReleased:
         """The inspectorate reports a fine to the cao supervisor with more than may pass."""
-        case = Case.model_validate(
-            {
-                "naam": "E04",
-                "afspraak": "wml-18p",
-                "datum": "2026-11-23",
-                "handeling": "push",
-                "van": "labour-inspectorate",
-                "naar": "cao-supervisor",
-                "aflevering": "mailbox",
-                "soort": "WML_FINE",
-                "doel": "CAO-TOEZICHT",
-                "besluit": "toegestaan",
-                "velden": ["establishment_number", "law", "article", "decided_on", "bsn", "fine_amount"],
-                "beweringen": {"provision": "WML 7", "decided_on": "2026-03-02"},
-                "verklaard": ["supervisor_recognised"],
-            }
-        )
+        return await self.report((*REPORTED, "bsn", "fine_amount"))
+
+    async def report(self, fields: Sequence[str], *, seconds: int | None = None) -> PartlyReleased:
+        """The inspectorate reports a fine to the cao supervisor, who keeps it; to live for so many seconds."""
+        case = Case.model_validate({**REPORT, "velden": list(fields)})
         recipient = self._by_role["cao-supervisor"]
         async with self._kit(case) as kit:
-            (outcome,) = await kit.sender.push([self._draft(case, kit.bundle)])
+            draft = self._draft(case, kit.bundle)
+            if seconds is not None:
+                ends = datetime.now(UTC) + timedelta(seconds=seconds)
+                draft = replace(
+                    draft,
+                    identity=lp(draft.identity, "short-lived"),
+                    expires_at_ms=int(ends.timestamp() * 1000),
+                )
+            (outcome,) = await kit.sender.push([draft])
         received: list[ReceivedSignal] = []
+        keep = keep_in(recipient.folder / "received.jsonl")
 
-        async def keep(signals: Sequence[ReceivedSignal]) -> None:
+        async def keep_and_note(signals: Sequence[ReceivedSignal]) -> None:
+            await keep(signals)
             received.extend(signals)
 
         async with Kit.open(self._stage.settings(recipient)) as kit:
-            await kit.receiver.receive(keep)
+            await kit.receiver.receive(keep_and_note)
         return PartlyReleased(outcome=outcome, received=received)
 
     async def _play(self, case: Case) -> Refused:

@@ -76,6 +76,7 @@ async def _play(options: DemoOptions, root: Path, narrator: Narrator) -> int:
         narrator.end_step()
         _narrate(figures, narrator)
         _narrate_afterlife(figures, narrator, "" if options.once else stage.console)
+        _narrate_epochs(figures, narrator, "" if options.once else stage.console)
         _narrate_law(figures, narrator)
         if not options.once:
             _invite(stage, narrator)
@@ -205,6 +206,15 @@ def _narrate_afterlife(figures: Figures, narrator: Narrator, console: str) -> No
         narrator.say(f"  {line}")
 
 
+def _narrate_epochs(figures: Figures, narrator: Narrator, console: str) -> None:
+    narrator.title('The keys under the pseudonyms changed (docs/operations.md, "Epochs")')
+    if figures.epochs is None:
+        narrator.say("  not: no firm has exactly one certifier today")
+        return
+    for line in figures.epochs.lines(console):
+        narrator.say(f"  {line}")
+
+
 def _narrate_law(figures: Figures, narrator: Narrator) -> None:
     narrator.title("What the law does not let through (policies/cases/weigeringen.yaml)")
     for one in figures.refused:
@@ -269,6 +279,7 @@ def check(figures: Figures, canary: CanaryReport) -> list[str]:
     )
     must(logged["signal.push deny"] == denied + beside["deny"], "denied pushes differ from the log")
     failures += figures.afterlife.failures() if figures.afterlife else []
+    failures += figures.epochs.failures() if figures.epochs else []
     must(bool(figures.refused), "no refusal was played")
     for one in figures.refused:
         must(one.holds, f"{one.case.name[:3]} was not refused for its own reason")

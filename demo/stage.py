@@ -255,7 +255,7 @@ def admit_cast(stage: Stage) -> None:
         office = EpochOffice(store, lambda: datetime.now(UTC))
         if not office.calendar().epochs:
             year = datetime.now(UTC).year
-            office.announce(str(year), datetime(year, 1, 1, tzinfo=UTC), "the first of this log")
+            office.announce(str(year), datetime(year, 1, 1, tzinfo=UTC), "het eerste tijdvak van dit logboek")
     finally:
         store.close()
 

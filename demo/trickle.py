@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
-from adapters.foundation import certification_bodies, pass_on
+from adapters.foundation import certification_bodies, load_registers, pass_on
 from adapters.json_lines import keep_in
 from adapters.labour_inspectorate import fine_draft
 from demo.day import Figures
@@ -32,6 +32,9 @@ async def trickle(stage: Stage, figures: Figures, narrator: Narrator, today: dat
         Kit.open(stage.settings(cast.foundation)) as foundation,
     ):
         bodies = await certification_bodies(foundation)
+        if figures.epochs:
+            narrator.say("  SNA loads its registers for the other bodies in the new epoch too")
+            await load_registers(foundation, figures.register.accepted, bodies)
         keep = keep_in(cast.foundation.folder / "received.jsonl")
 
         async def keep_and_pass_on(signals: Sequence[ReceivedSignal]) -> None:

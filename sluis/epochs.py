@@ -139,8 +139,12 @@ class EpochCalendar:
 
         Raises InvalidInput `unknown-epoch`, Conflict `epoch-closed`.
         """
-        if self.find(name) not in self.to_load():
+        if not self.is_open(name):
             raise Conflict("epoch-closed", where="epoch")
+
+    def is_open(self, name: str) -> bool:
+        """Whether something may be asked or loaded in an epoch. Raises InvalidInput `unknown-epoch`."""
+        return self.find(name) in self.to_load()
 
     def is_past(self, epoch: Epoch, now_ms: int, oldest_ms: int) -> bool:
         """Whether no signal can come in in it any more, when signals are at most `oldest_ms` old."""

@@ -3,10 +3,11 @@
 
     lp("sluis/v1/header", signal_id(16), suite, agreement, sender_oin, recipient_oin, kind, purpose,
        delivery, epoch, pseudonym(16), u64 created_at_ms, u64 expires_at_ms,
-       previous_signal_id (16 bytes, or empty), lp(name1, value1, name2, value2, ...))
+       previous_signal_id (16 bytes, or empty), lp(name1, value1, name2, value2, ...)[, aliases])
 
-Claims are sorted by name, at most 32 of them. Bytes that `Header.encode` would not write are refused.
-Whether parties, kinds and claims exist in the catalogue is for the rules, not for this module.
+Claims are sorted by name, at most 32 of them. Aliases are further pseudonyms of the same subject in the same domain,
+one after another, ascending; the part is there only when there are any. Bytes that `Header.encode` would not write
+are refused. Whether parties, kinds and claims exist in the catalogue is for the rules, not for this module.
 """
 
 import re
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Self, TypeVar
 from uuid import UUID
@@ -30,6 +32,7 @@ MAX_CLAIMS = 32
 MAX_CLAIM_VALUE = 200
 MAX_TIME_MS = 253_402_300_799_999  # the last millisecond of the year 9999
 PSEUDONYM_SIZE = 16
+MAX_ALIASES = 11
 
 _E = TypeVar("_E", bound=StrEnum)
 _TERM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -62,6 +65,7 @@ class Header:
     expires_at_ms: int
     previous: UUID | None = None
     claims: Mapping[str, str] = field(default_factory=dict, hash=False)
+    aliases: tuple[bytes, ...] = ()
     _encoded: bytes = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -79,6 +83,8 @@ class Header:
         if not 0 <= self.created_at_ms < self.expires_at_ms <= MAX_TIME_MS:
             raise InvalidInput("malformed-request", "a signal must expire after its creation")
         _check_claims(self.claims)
+        if self.aliases:
+            _check_aliases(self.pseudonym, self.aliases)
         object.__setattr__(self, "claims", MappingProxyType(dict(sorted(self.claims.items()))))
         object.__setattr__(self, "_encoded", self._encode())
         if len(self._encoded) > MAX_HEADER:
@@ -105,7 +111,13 @@ class Header:
             u64(self.expires_at_ms),
             b"" if self.previous is None else self.previous.bytes,
             lp(*(part for claim in self.claims.items() for part in claim)),
+            *((b"".join(self.aliases),) if self.aliases else ()),
         )
+
+    @property
+    def pseudonyms(self) -> tuple[bytes, ...]:
+        """Every pseudonym of the subject, that of the header first."""
+        return (self.pseudonym, *self.aliases)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -130,6 +142,7 @@ class Header:
             expires_at_ms=reader.u64(),
             previous=_optional_uuid(reader.part()),
             claims=_read_claims(reader.part()),
+            aliases=_read_aliases(reader.part()) if reader.has_more() else (),
         )
         reader.end()
         if header.encode() != data:
@@ -199,6 +212,20 @@ def _read_claims(data: bytes) -> dict[str, str]:
             raise InvalidInput("malformed-encoding", "a claim stands there twice")
         claims[name] = value
     return claims
+
+
+def _check_aliases(pseudonym: bytes, aliases: tuple[bytes, ...]) -> None:
+    if len(aliases) > MAX_ALIASES:
+        raise InvalidInput("malformed-request", f"a header has at most {MAX_ALIASES} aliases")
+    if any(len(alias) != PSEUDONYM_SIZE for alias in aliases):
+        raise InvalidInput("malformed-request", f"an alias has {PSEUDONYM_SIZE} bytes")
+    if pseudonym in aliases or any(one >= other for one, other in pairwise(aliases)):
+        raise InvalidInput("malformed-request", "aliases are ascending, and other than the pseudonym")
+
+
+def _read_aliases(data: bytes) -> tuple[bytes, ...]:
+    # Without any, the part would not be there: `decode` finds the header not canonical.
+    return tuple(data[at : at + PSEUDONYM_SIZE] for at in range(0, len(data), PSEUDONYM_SIZE))
 
 
 def _optional_uuid(data: bytes) -> UUID | None:

@@ -15,15 +15,19 @@ from sluis.hold import HoldReason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
-    """What the page of an exchange says of keeping; `record` is the log index of the destruction record."""
+    """What the page of an exchange says of keeping; `record` is the log index of the destruction record.
 
-    state: str  # kept, held, overdue or destroyed
+    `bared`: the entry and moment at which all that was sealed was taken out, because the signal was taken back.
+    """
+
+    state: str  # kept, bare, held, overdue or destroyed
     end: datetime
     because: str
     rule: str = ""
     destroyed_at: datetime | None = None
     record: int | None = None
     hold: str = ""
+    bared: tuple[int, datetime] | None = None
 
 
 def keeping_of(context: Context, exchange: str) -> Keeping | None:
@@ -49,8 +53,9 @@ def keeping_of(context: Context, exchange: str) -> Keeping | None:
         )
     hold = _hold(context, signal)
     late = context.now.timestamp() * 1000 > signal.retain_until_ms + GRACE_MS
-    state = "held" if hold else "overdue" if late else "kept"
-    return Keeping(state=state, end=end, because=because, rule=rule_title, hold=hold)
+    bared = reader.bared(signal)
+    state = "held" if hold else "overdue" if late else "bare" if bared else "kept"
+    return Keeping(state=state, end=end, because=because, rule=rule_title, hold=hold, bared=bared)
 
 
 def _hold(context: Context, signal: RetainedSignal) -> str:

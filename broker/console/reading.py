@@ -18,6 +18,8 @@ from typing import Any
 
 from broker.console.people import Officer, Role, described
 from broker.console.reading_counts import Counts
+from broker.console.reading_entries import Entries
+from broker.console.reading_epochs import EpochReader
 from broker.console.reading_exchanges import Exchanges
 from broker.console.reading_findings import Oversight
 from broker.console.reading_follow_ups import FollowUpReader
@@ -110,6 +112,16 @@ class Reader:
     def exchanges(self) -> Exchanges:
         """The index of exchanges, in her sight."""
         return Exchanges(self._store, self.sight)
+
+    @property
+    def entries(self) -> Entries:
+        """Single entries of the log, as far as she may read them."""
+        return Entries(self._store, self._officer, self.may_see)
+
+    @property
+    def epochs(self) -> EpochReader:
+        """Epochs of pseudonyms; no secret among participants."""
+        return EpochReader(self._store)
 
     @property
     def retention(self) -> RetentionReader:

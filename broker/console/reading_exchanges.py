@@ -100,10 +100,7 @@ class Exchanges:
         if row is None:
             raise NotFound("not-found")
         rows = self._store.exchange_index.exchange(self._sight, row.exchange) if row.exchange else [row]
-        signed = self._store.checkpoint(rows[-1].log_index + 1) or ""
-        size = Checkpoint.parse(Note.parse(signed).text).size if signed else 0
-        entries = [self._recorded(each.log_index, size) for each in rows]
-        return Exchange(exchange=row.exchange, entries=entries, checkpoint=signed, size=size)
+        return recorded(self._store, row.exchange, [each.log_index for each in rows])
 
     def evidence(
         self, log_index: int, log_vkeys: Sequence[VKey], witness_vkeys: Sequence[VKey]
@@ -122,9 +119,18 @@ class Exchanges:
         except NotFound:
             return None
 
-    def _recorded(self, log_index: int, size: int) -> Recorded:
-        found = self._store.log_row(log_index)
-        if found is None:
-            raise NotFound("not-found")
-        proof = inclusion_proof(log_index, size, self._store.node) if size else []
-        return Recorded(log_index=log_index, text=found.entry.decode("utf-8"), proof=proof)
+
+def recorded(store: Store, exchange: str, indexes: Sequence[int]) -> Exchange:
+    """Entries by their ascending indexes, with their proofs under one checkpoint. Raises NotFound."""
+    signed = store.checkpoint(indexes[-1] + 1) or ""
+    size = Checkpoint.parse(Note.parse(signed).text).size if signed else 0
+    entries = [_recorded(store, index, size) for index in indexes]
+    return Exchange(exchange=exchange, entries=entries, checkpoint=signed, size=size)
+
+
+def _recorded(store: Store, log_index: int, size: int) -> Recorded:
+    found = store.log_row(log_index)
+    if found is None:
+        raise NotFound("not-found")
+    proof = inclusion_proof(log_index, size, store.node) if size else []
+    return Recorded(log_index=log_index, text=found.entry.decode("utf-8"), proof=proof)

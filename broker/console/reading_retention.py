@@ -13,7 +13,10 @@ from broker.retention.overdue import Overdue, overdue
 from broker.storage.port import Store
 from broker.storage.projected import Sight
 from broker.storage.retention_port import LegalHold, RetainedSignal
+from sluis.envelope import KeptField
 from sluis.followup import Act, FollowUp
+from sluis.v1 import envelope_pb2
+from sluis.wire import envelope_from_wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,21 @@ class RetentionReader:
         """The signal of an exchange; None for a refusal, which was never kept, and for what is not hers."""
         signal = self._store.retention.signal(UUID(exchange).bytes)
         return signal if signal is not None and self._is_hers(signal) else None
+
+    def bared(self, signal: RetainedSignal) -> tuple[int, datetime] | None:
+        """The entry and moment at which all that was sealed in a signal was taken out; None while some of it is there.
+
+        That is when it was taken back, unless a hold kept it whole.
+        """
+        found = self._store.retention.taken_back(signal.signal_id)
+        if found is None or not found[1] or not self._is_hers(signal):
+            return None
+        log_index, kept = found
+        envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(kept))
+        row = self._store.log_row(log_index)
+        if row is None or any(isinstance(one, KeptField) for one in envelope.fields):
+            return None
+        return log_index, datetime.fromisoformat(json.loads(row.entry)["time"])
 
     def record(self, signal: RetainedSignal) -> Destroyed | None:
         """The record of a signal's destruction."""

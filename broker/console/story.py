@@ -8,6 +8,7 @@ because the log holds none. A word that the rules of then do not know is shown a
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from broker.console.texts import Language, has_text, text_of
@@ -23,6 +24,7 @@ from sluis.policy.schema import Labelled
 
 _SENTENCE = re.compile(r"(?<=[.])\s+(?=[A-Z])")
 _PERIOD = re.compile(r"P([0-9]+)([YMD])")
+NO_WORDS: Mapping[str, str] = MappingProxyType({})
 _UNITS = {"Y": ("year", "years"), "M": ("month", "months"), "D": ("day", "days")}
 
 
@@ -80,15 +82,15 @@ class Story:
     policy: str
 
 
-def headline(entry: Mapping[str, Any], language: Language) -> str:
-    """What happened, in one sentence."""
-    key = f"story.{entry['operation']}.{entry.get('outcome', '')}"
+def headline(entry: Mapping[str, Any], language: Language, words: Mapping[str, str] = NO_WORDS) -> str:
+    """What happened, in a sentence or two; `words` are what some sentences name beside counts."""
+    key = f"story.{entry['operation']}.{entry.get('outcome', '')}".rstrip(".")
     if not has_text(key):
         return text_of(language, "story.other", operation=entry["operation"])
     if has_text(told := f"{key}.{entry.get('act', '')}"):
         key = told
     counts = {name: entry.get(name, 0) for name in ("asked", "hits", "entries", "holders", "signals")}
-    return text_of(language, key, **counts)
+    return text_of(language, key, **{**words, **counts})
 
 
 def codes_of(entry: Mapping[str, Any], bundle: Bundle, language: Language) -> str:

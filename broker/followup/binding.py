@@ -89,10 +89,11 @@ def withdraw(step: Step, signal: KnownSignal, log_index: int) -> None:
 
     Under a legal hold the whole stays until its end: it is kept, and goes out no more either.
     """
-    if signal.withdrawn_index is not None or not signal.envelope:
+    if signal.withdrawn_index is not None:
         return
+    # Nothing is kept of one that was destroyed, but its holders may still have it, and would pass it on.
     kept = signal.envelope
-    if not _is_held(step, signal):
+    if kept and not _is_held(step, signal):
         envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(kept))
         kept = envelope_to_wire(withhold(envelope, range(len(envelope.fields)))).SerializeToString()
     step.withdraw(signal.signal_id, log_index, kept)

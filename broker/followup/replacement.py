@@ -15,10 +15,13 @@ from typing import Any
 from broker.decide.engine import claims_fit
 from broker.decide.model import Party, Request
 from broker.exchange import Desk, check_times, kept_fields
+from broker.facts import subject_of
 from broker.followup.duties import owe_after_release, severity_of
+from broker.match.watch import Watching
+from broker.persons import keep_aliases
 from broker.record import bind_signal
 from broker.retention.terms import replacement_term
-from broker.step import Logged, Step, new_salt
+from broker.step import Logged, Needs, Step, new_salt
 from broker.storage.follow_up_port import KnownSignal
 from broker.storage.port import Delivery, StoredSignal
 from sluis.encoding import lp
@@ -26,10 +29,12 @@ from sluis.envelope import Envelope, KeptField, withhold
 from sluis.errors import Conflict, InvalidInput
 from sluis.followup import FollowUp
 from sluis.header import Delivery as DeliveryMode
+from sluis.header import Header
 from sluis.policy.bundle import Bundle
 from sluis.policy.rules import Operation
 from sluis.receipt import WithheldField
-from sluis.wire import envelope_to_wire
+from sluis.v1 import envelope_pb2
+from sluis.wire import envelope_from_wire, envelope_to_wire
 
 NOT_IN_FIRST = "NOT_IN_FIRST"
 
@@ -67,7 +72,9 @@ def check_replacement(
     same = (
         (header.sender, header.recipient, header.agreement, header.kind, header.purpose)
         == (first.sender, first.recipient, first.agreement, first.kind, first.purpose)
-    ) and (header.delivery, header.epoch, header.pseudonym) == (first.delivery, first.epoch, first.pseudonym)
+    ) and (header.delivery, header.epoch, header.pseudonyms) == (
+        (first.delivery, first.epoch, _pseudonyms(first))
+    )
     if not named or not same:
         raise InvalidInput("not-a-correction")
     if not _released(step, bundle, replacement, first) or not _claims_fit(step, bundle, replacement):
@@ -104,8 +111,10 @@ def put_in_place(step: Step, desk: Desk, replacement: Replacement, first: KnownS
         },
         salt=salt,
     )
-    _keep(step, desk, replacement, [index for index, _ in withheld], logged, first)
-    if header.delivery is DeliveryMode.MAILBOX:
+    kept = _keep(step, desk, replacement, [index for index, _ in withheld], logged, first)
+    if header.delivery is DeliveryMode.ON_MATCH:
+        _tell(step, desk, kept, header)
+    else:
         step.deliver(
             Delivery(log_index=logged.index, recipient=header.recipient, signal_id=header.signal_id.bytes)
         )
@@ -129,33 +138,58 @@ def _keep(
     withheld: Sequence[int],
     logged: Logged,
     first: KnownSignal,
-) -> None:
+) -> StoredSignal:
     envelope, header = replacement.envelope, replacement.envelope.header
     [before] = step.tx.retention.signals([first.signal_id])
     term = replacement_term(before, header.expires_at_ms)
     fields = [WithheldField(index=index, reason=NOT_IN_FIRST, rule_id="") for index in withheld]
-    step.keep(
-        StoredSignal(
-            signal_id=header.signal_id.bytes,
-            pushed_index=logged.index,
-            sender=header.sender,
-            recipient=header.recipient,
-            agreement=header.agreement,
-            kind=header.kind,
-            purpose=header.purpose,
-            delivery=header.delivery.value,
-            epoch=header.epoch,
-            pseudonym=header.pseudonym,
-            expires_at_ms=header.expires_at_ms,
-            envelope=envelope_to_wire(withhold(envelope, withheld)).SerializeToString(),
-            redaction=desk.signer.redaction(envelope, fields).SerializeToString(),
-            severity=severity_of(header.claims),
-            retain_until_ms=term.until_ms,
-            term_until_ms=term.until_ms,
-            term=term.text,
-            after_loss=term.after_loss,
-        )
+    signal = StoredSignal(
+        signal_id=header.signal_id.bytes,
+        pushed_index=logged.index,
+        sender=header.sender,
+        recipient=header.recipient,
+        agreement=header.agreement,
+        kind=header.kind,
+        purpose=header.purpose,
+        delivery=header.delivery.value,
+        epoch=header.epoch,
+        pseudonym=header.pseudonym,
+        expires_at_ms=header.expires_at_ms,
+        envelope=envelope_to_wire(withhold(envelope, withheld)).SerializeToString(),
+        redaction=desk.signer.redaction(envelope, fields).SerializeToString(),
+        severity=severity_of(header.claims),
+        retain_until_ms=term.until_ms,
+        term_until_ms=term.until_ms,
+        term=term.text,
+        after_loss=term.after_loss,
     )
+    step.keep(signal)
+    keep_aliases(step, signal, header)
+    if before.lost_at_ms is not None:
+        # The months after a lost certificate go on: a correction does not let them begin anew.
+        until_ms = min(before.retain_until_ms, term.until_ms)
+        step.tx.retention.set_loss(header.signal_id.bytes, before.lost_at_ms, until_ms)
+    return signal
+
+
+def _tell(step: Step, desk: Desk, signal: StoredSignal, header: Header) -> None:
+    """A recipient that watches for the subject hears of the right signal as of any other that is deposited.
+
+    In an epoch in which nobody asks any more it does not.
+    """
+    watching = Watching(desk)
+    registers = watching.needs(header) | desk.prover.needs(subject_of(header))
+    step.read_more(Needs(parties=frozenset({header.recipient}), registers=registers))
+    if step.calendar.is_open(header.epoch):
+        watching.tell(step, signal, header)
+
+
+def _pseudonyms(first: KnownSignal) -> tuple[bytes, ...]:
+    """All pseudonyms of the first; the header says them also of one that is emptied of its content."""
+    if not first.envelope:
+        return (first.pseudonym,)
+    envelope = envelope_from_wire(envelope_pb2.Envelope.FromString(first.envelope))
+    return (first.pseudonym, *envelope.header.aliases)
 
 
 def _entry(step: Step, first: KnownSignal) -> Mapping[str, Any]:

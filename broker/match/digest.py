@@ -15,6 +15,7 @@ from broker.admission import Admitted, admit
 from broker.decide.model import Request
 from broker.exchange import Desk
 from broker.messages import decision_message
+from broker.persons import check_not_in_bulk
 from broker.ruling import Ruling, rule_on
 from broker.step import Logged, Needs, Step
 from broker.storage.deposit_port import DepositDomain
@@ -58,9 +59,11 @@ class Digests:
     async def make(self, caller: Caller, request: exchange_pb2.FetchDigestRequest) -> Made:
         """Decide, log, and make a digest; a denial is an answer without one.
 
-        Raises InvalidInput `unknown-epoch`, `malformed-request`, Conflict `epoch-closed`, and what admission raises.
+        Raises InvalidInput `unknown-epoch`, `malformed-request`, NotPermitted `persons-not-in-bulk`, Conflict
+        `epoch-closed`, and what admission raises.
         """
         asker = await self._desk.directory.admit(caller)
+        check_not_in_bulk(request.kind, self._desk.bundle)
         domain = DepositDomain(
             recipient=asker.oin, agreement=request.agreement, kind=request.kind, epoch=request.epoch
         )

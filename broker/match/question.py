@@ -25,6 +25,7 @@ from broker.facts import subject_of
 from broker.followup.duties import owe_after_release
 from broker.match.digest import Digests
 from broker.messages import decision_message
+from broker.persons import is_person
 from broker.retention.terms import signal_term
 from broker.ruling import Ruling, rule_on
 from broker.step import Logged, Needs, Step
@@ -89,8 +90,12 @@ class Matching:
             recipient=asker.oin, agreement=request.agreement, kind=request.kind, epoch=request.epoch
         )
         now_ms = int(self._desk.clock().timestamp() * 1000)
+        deposits, asked = self._store.deposits, sorted(positions)
         # In order, so that the database walks its index in one direction.
-        return self._store.deposits.present(domain, sorted(positions), now_ms)
+        present = deposits.present(domain, asked, now_ms)
+        if is_person(request.kind, self._desk.bundle):
+            present |= deposits.present_by_alias(domain, asked, now_ms)
+        return present
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,26 +152,40 @@ class _Question:
         )
 
     def _releases(self, step: Step) -> list[Release]:
-        message = self.message
-        found = step.tx.deposits(
-            self.asker.oin, message.agreement, message.kind, message.epoch, self.present, step.now_ms
-        )
+        found = self._found(step)
         step.read_more(
             Needs(
-                parties=frozenset(signal.sender for signal in found),
+                parties=frozenset(signal.sender for _, signal in found),
                 registers=frozenset(
-                    key for signal in found for key in self.desk.prover.needs(subject_of(signal))
+                    key for _, signal in found for key in self.desk.prover.needs(subject_of(signal))
                 ),
             )
         )
         return [
             Release(
-                position=self.positions[signal.pseudonym],
+                position=position,
                 signal=signal,
-                verdict=decide_release(self.desk, step, signal, message.purpose),
+                verdict=decide_release(self.desk, step, signal, self.message.purpose),
             )
-            for signal in found
+            for position, signal in found
         ]
+
+    def _found(self, step: Step) -> list[tuple[int, StoredSignal]]:
+        """The deposits that answer, oldest first; one that several pseudonyms find comes once, at the first of them."""
+        message = self.message
+        domain = DepositDomain(
+            recipient=self.asker.oin, agreement=message.agreement, kind=message.kind, epoch=message.epoch
+        )
+        signals = step.tx.deposits(
+            domain.recipient, domain.agreement, domain.kind, domain.epoch, self.present, step.now_ms
+        )
+        found = [(self.positions[signal.pseudonym], signal) for signal in signals]
+        if not is_person(message.kind, self.desk.bundle):
+            return found
+        for alias, signal in step.tx.deposits_by_alias(domain, self.present, step.now_ms):
+            found.append((self.positions[alias], signal))
+        first = {signal.signal_id: (at, signal) for at, signal in sorted(found, key=_position, reverse=True)}
+        return sorted(first.values(), key=lambda item: (item[1].pushed_index, item[1].signal_id))
 
     def _answer(
         self, step: Step, decision: Decision, logged: Logged, releases: list[Release]
@@ -201,6 +220,10 @@ class _Question:
         parts = (message.agreement, message.purpose, message.kind, message.epoch, message.pseudonyms)
         claim = (u64(message.digest_index),) if message.digest_index else ()
         return hashlib.sha256(lp("sluis/v1/match", *parts, *claim)).digest()
+
+
+def _position(found: tuple[int, StoredSignal]) -> int:
+    return found[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from broker.admission import Admitted, admit
 from broker.decide.model import Request
 from broker.exchange import Desk, first_answer
 from broker.messages import check_idempotency_key, decision_message
+from broker.persons import check_not_in_bulk
 from broker.record import UNKNOWN
 from broker.register.watch_list import OPEN_END, check_name, within_bounds
 from broker.ruling import Ruling, rule_on
@@ -51,7 +52,7 @@ class Registers:
         """Read a snapshot from a stream and put it in force, as a register or as a watch list; a denial is an answer.
 
         Raises InvalidInput for a wrong order, count or entry, NotAuthentic `signature-wrong`, NotPermitted when
-        the header names another owner, Conflict `idempotency-conflict`.
+        the header names another owner or the subjects are persons without a number, Conflict `idempotency-conflict`.
         """
         owner = await self._desk.directory.admit(caller)
         start = await anext(aiter(parts), None)
@@ -62,6 +63,7 @@ class Registers:
         if header.owner != owner.oin:
             raise NotPermitted("not-your-identity")
         check_name(header.register_name, start.start, watch=watch)
+        check_not_in_bulk(start.start.kind, self._desk.bundle)
         if header.entry_count > MAX_ENTRIES:
             raise InvalidInput("batch-too-large", f"a register holds at most {MAX_ENTRIES} entries")
         snapshot_id = secrets.token_bytes(16)

@@ -33,6 +33,7 @@ from broker.storage.retention_port import START, Cursor, EndedLink, HeldRegister
 
 PORTION = 50  # the log's head is held meanwhile, and exchanges wait
 DESTROY, LINKS, REGISTER = "signal.destroy", "link.destroy", "register.destroy"
+LAPSE = "register.lapse"
 OF_SIGNAL = ("envelope", "wrapped-key", "redaction", "pseudonym", "salt", "inputs", "first-answer")
 OF_LINK = ("salt", "inputs", "first-answer")
 
@@ -145,15 +146,18 @@ class DestroyRegister:
         return Needs()
 
     def settle(self, step: Step) -> Done:
-        """Destroy it, unless it is held."""
-        entry = _read(self.register.entry)
-        if not self.has_ended(step.now_ms) or not step.tx.retention.is_active(self.register.snapshot_id):
+        """Destroy it. One that is held only goes out of force: a hold keeps, and lets nothing be proven."""
+        retention, snapshot_id = step.tx.retention, self.register.snapshot_id
+        active = retention.is_active(snapshot_id)
+        if not self.has_ended(step.now_ms) or not (active or retention.has_content(snapshot_id)):
             return Done(destroyed=0, held=0)
-        if holds_entry(entry, step.tx.retention.holds()):
+        entry = _read(self.register.entry)
+        held = holds_entry(entry, retention.holds())
+        if held and not active:
             return Done(destroyed=0, held=1)
         step.log(
             {
-                "operation": REGISTER,
+                "operation": LAPSE if held else REGISTER,
                 "previous": self.register.log_index,
                 "sender": entry.get("sender", ""),
                 "recipient": entry.get("recipient", ""),
@@ -161,11 +165,14 @@ class DestroyRegister:
                 "register": entry.get("register", "watch"),
                 "term": _period(entry),
                 "ended": rfc3339(register_end(entry)),
-                "destroyed": ["pseudonym", "period"],
-                "outcome": "destroyed",
+                "destroyed": [] if held else ["pseudonym", "period"],
+                "outcome": "held" if held else "destroyed",
             }
         )
-        step.tx.retention.drop_register(self.register.snapshot_id)
+        if held:
+            retention.lapse_register(snapshot_id)
+            return Done(destroyed=0, held=1)
+        retention.drop_register(snapshot_id)
         return Done(destroyed=1, held=0)
 
 

@@ -2,6 +2,7 @@
 """Every table of the broker: who needs them all, for queries or migrations, takes the metadata from here."""
 
 from broker.storage import (
+    alias_tables,
     asked_tables,
     console_tables,
     epoch_tables,
@@ -18,6 +19,7 @@ __all__ = ["METADATA", "MODULES"]
 
 MODULES = (
     tables,
+    alias_tables,
     asked_tables,
     console_tables,
     epoch_tables,

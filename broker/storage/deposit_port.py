@@ -16,6 +16,17 @@ class DepositDomain:
     epoch: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias(DepositDomain):
+    """Another pseudonym by which a deposit is found: its subject is a person without a number, who has several.
+
+    Nothing of this is read or written for another kind. What ends a signal ends its aliases in the same transaction.
+    """
+
+    pseudonym: bytes
+    signal_id: bytes
+
+
 class DepositStore(Protocol):
     """Reads of one state each, as committed. Raises Unavailable `storage-unavailable`.
 
@@ -24,6 +35,12 @@ class DepositStore(Protocol):
 
     def present(self, domain: DepositDomain, pseudonyms: Collection[bytes], now_ms: int) -> frozenset[bytes]:
         """Those of the pseudonyms about which a signal lies."""
+        ...
+
+    def present_by_alias(
+        self, domain: DepositDomain, pseudonyms: Collection[bytes], now_ms: int
+    ) -> frozenset[bytes]:
+        """Those of the pseudonyms that are an alias of a signal that lies."""
         ...
 
     def count(self, domain: DepositDomain, now_ms: int, since: int = 0) -> int:

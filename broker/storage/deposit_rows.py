@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, TextClause, bindparam, func, select, text
 
+from broker.storage.alias_steps import domain_values, found_by_alias
 from broker.storage.bulk import is_postgres
 from broker.storage.deposit_port import DepositDomain
 from broker.storage.engines import Engines, session
@@ -45,6 +46,7 @@ class DepositRows:
         ]
         earlier = signal.pushed_index + 0 < bindparam("until")
         self.present_query: Rows = select(signal.pseudonym).where(*lying, queries.among(signal.pseudonym))
+        self.alias_query: Rows = found_by_alias(queries, TABLES["deposit_alias"].c.pseudonym)
         self.count_query: Rows = select(func.count()).where(*lying)
         self.count_since_query: Rows = select(func.count()).where(*newest)
         self.ascending_query: Rows = (
@@ -57,7 +59,7 @@ class DepositRows:
 
     def present(self, domain: DepositDomain, pseudonyms: Collection[bytes], now_ms: int) -> frozenset[bytes]:
         """Those of the pseudonyms about which a signal lies."""
-        values = {**_values(domain), "now": now_ms}
+        values = {**domain_values(domain), "now": now_ms}
         with session(self._engines.reader) as connection:
             if is_postgres(self._engines.dialect):
                 rows = self._queries.each_among(connection, self.present_query, pseudonyms, **values)
@@ -71,11 +73,20 @@ class DepositRows:
                 found.update(row[0] for row in rows)
             return frozenset(found)
 
+    def present_by_alias(
+        self, domain: DepositDomain, pseudonyms: Collection[bytes], now_ms: int
+    ) -> frozenset[bytes]:
+        """Those of the pseudonyms that are an alias of a signal that lies."""
+        values = {**domain_values(domain), "now": now_ms}
+        with session(self._engines.reader) as connection:
+            rows = self._queries.each_among(connection, self.alias_query, pseudonyms, **values)
+            return frozenset(bytes(row.pseudonym) for row in rows)
+
     def count(self, domain: DepositDomain, now_ms: int, since: int = 0) -> int:
         """How many signals lie that were pushed from `since` on."""
         query = self.count_since_query if since > 0 else self.count_query
         values = {
-            **_values(domain),
+            **domain_values(domain),
             "now": now_ms,
             **({"since": min(since, MAX_INTEGER)} if since > 0 else {}),
         }
@@ -84,7 +95,7 @@ class DepositRows:
 
     def ascending(self, domain: DepositDomain, until: int, now_ms: int) -> Iterator[Sequence[bytes]]:
         """Yield pseudonyms below a log index, ascending; each page is a read of its own, so none lasts long."""
-        values = {**_values(domain), "until": until, "now": now_ms, "after": b""}
+        values = {**domain_values(domain), "until": until, "now": now_ms, "after": b""}
         while page := self._pseudonyms(self.ascending_query, values):
             yield page
             if len(page) < PAGE:
@@ -93,18 +104,9 @@ class DepositRows:
 
     def added(self, domain: DepositDomain, since: int, until: int, now_ms: int) -> Sequence[bytes]:
         """The pseudonyms of signals pushed at since <= log index < until, ascending."""
-        values = {**_values(domain), "since": min(since, MAX_INTEGER), "until": until, "now": now_ms}
+        values = {**domain_values(domain), "since": min(since, MAX_INTEGER), "until": until, "now": now_ms}
         return sorted(set(self._pseudonyms(self.added_query, values)))
 
     def _pseudonyms(self, query: Rows, values: dict[str, Any]) -> list[bytes]:
         with session(self._engines.reader) as connection:
             return [bytes(one) for one in connection.execute(query, values).scalars()]
-
-
-def _values(domain: DepositDomain) -> dict[str, Any]:
-    return {
-        "a_recipient": domain.recipient,
-        "a_agreement": domain.agreement,
-        "a_kind": domain.kind,
-        "a_epoch": domain.epoch,
-    }

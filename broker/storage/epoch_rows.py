@@ -98,12 +98,12 @@ class EpochsInTransaction:
         self._add(self._writes.put("epoch", asdict(row)))
 
     def clear_registers(self, epoch: str) -> int:
-        """Take every register of an epoch out of force and delete what it holds; returns how many."""
+        """Take every register of an epoch out of force and delete what it holds; returns how many were in force."""
         snapshot, entry = TABLES["register_snapshot"], TABLES["register_entry"]
         mine = (snapshot.c.epoch == epoch, snapshot.c.active)
-        ids = select(snapshot.c.snapshot_id).where(*mine)
+        ids = select(snapshot.c.snapshot_id).where(snapshot.c.epoch == epoch)
         with storage_errors():
-            count = len(self._connection.execute(ids).all())
+            count = len(self._connection.execute(ids.where(snapshot.c.active)).all())
         self._add(Step("register_entry", delete(entry).where(entry.c.snapshot_id.in_(ids)), {}))
         self._add(Step("register_snapshot", update(snapshot).where(*mine).values(active=False), {}))
         return count

@@ -13,7 +13,7 @@ from sqlmodel import Field
 from broker.storage.tables import BIG, BrokerTable
 
 # A row with a pseudonym of an epoch keeps that epoch's keys alive.
-EPOCH_DATA: Final = ("hold_subject", "signal")
+EPOCH_DATA: Final = ("deposit_alias", "hold_subject", "signal")
 # Keys, their end, and registers, which go with their epoch.
 NO_EPOCH_DATA: Final = ("domain_key", "key_destruction", "register_snapshot")
 

@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from sqlalchemy import Connection, exists, insert, select, update
 
+from broker.storage.alias_steps import drop_aliases
 from broker.storage.faults import storage_errors
 from broker.storage.follow_up_port import Duty, FollowUpDelivery, FollowUpRow, KnownSignal, Origin
 from broker.storage.queries import TABLES, Queries, Rows, storable
@@ -139,13 +140,13 @@ class FollowUpSteps:
         self._steps.append(Step("duty", statement, {}))
 
     def withdraw(self, signal_id: bytes, withdrawn_index: int, envelope: bytes) -> None:
-        """Let a signal be delivered and released no more; the first withdrawal counts."""
+        """Let a signal be delivered, released and found no more; the first withdrawal counts."""
         statement = (
             update(TABLES["signal"])
             .where(_SIGNAL.signal_id == signal_id, _SIGNAL.withdrawn_index.is_(None))
             .values(withdrawn_index=withdrawn_index, envelope=envelope)
         )
-        self._steps.append(Step("signal", statement, {}))
+        self._steps += [Step("signal", statement, {}), drop_aliases([signal_id])]
 
 
 def _select_signals() -> Rows:

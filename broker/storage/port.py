@@ -16,7 +16,7 @@ from typing import Protocol
 
 from broker.storage.asked_port import AskedStore
 from broker.storage.console_port import ConsoleRead, ConsoleStore
-from broker.storage.deposit_port import DepositStore
+from broker.storage.deposit_port import Alias, DepositDomain, DepositStore
 from broker.storage.epoch_port import EpochStore, EpochWrites
 from broker.storage.finding_port import DrawRow, FindingRow, FindingStore
 from broker.storage.follow_up_port import FollowUpStore, FollowUpTransaction
@@ -202,6 +202,12 @@ class Transaction(FollowUpTransaction, Protocol):
         """Unexpired `on_match` signals, oldest first."""
         ...
 
+    def deposits_by_alias(
+        self, domain: DepositDomain, pseudonyms: Collection[bytes], now_ms: int
+    ) -> Sequence[tuple[bytes, StoredSignal]]:
+        """The same, found by their aliases, each with the alias; one found by several comes as often."""
+        ...
+
     def deliveries(self, log_indexes: Collection[int]) -> Mapping[int, Delivery]: ...
     def domain_key(
         self, agreement: str, recipient: str, epoch: str, evaluator: str
@@ -253,6 +259,7 @@ class Transaction(FollowUpTransaction, Protocol):
 
     def add_first_answer(self, row: FirstAnswer) -> None: ...
     def add_signal(self, row: StoredSignal) -> None: ...
+    def add_aliases(self, rows: Sequence[Alias]) -> None: ...
     def add_delivery(self, row: Delivery) -> None: ...
     def acknowledge(self, log_index: int, acknowledged_index: int) -> None: ...
     def put_party(self, row: PartyRow) -> None: ...

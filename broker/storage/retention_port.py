@@ -110,6 +110,10 @@ class RetentionTransaction(Protocol):
         """Whether a register is in force."""
         ...
 
+    def has_content(self, snapshot_id: bytes) -> bool:
+        """Whether a register still holds anything, in force or not."""
+        ...
+
     def holds(self) -> Sequence[LegalHold]:
         """The holds in force."""
         ...
@@ -127,7 +131,11 @@ class RetentionTransaction(Protocol):
         ...
 
     def drop_register(self, snapshot_id: bytes) -> None:
-        """Destroy what a register in force holds; it is then none."""
+        """Destroy what a register holds; it is then none."""
+        ...
+
+    def lapse_register(self, snapshot_id: bytes) -> None:
+        """Take a register out of force, and keep what it holds."""
         ...
 
     def limit_signal(self, signal_id: bytes, until_ms: int, term: str, after_loss: str) -> None:
@@ -143,6 +151,10 @@ class RetentionStore(Protocol):
     """Reads beside the writer, and the clock of retention. Raises Unavailable `storage-unavailable`."""
 
     def signal(self, signal_id: bytes) -> RetainedSignal | None: ...
+    def taken_back(self, signal_id: bytes) -> tuple[int, bytes] | None:
+        """The entry by which a signal was taken back, and the envelope that is kept of it since; None: it was not."""
+        ...
+
     def watched(self, after: bytes, limit: int) -> Sequence[bytes]:
         """Signals above an id that end sooner when their subject leaves a register, in order."""
         ...
@@ -161,7 +173,7 @@ class RetentionStore(Protocol):
 
     def holds(self) -> Sequence[LegalHold]: ...
     def registers(self) -> Sequence[HeldRegister]:
-        """The registers in force."""
+        """The registers in force, and those that are not but still hold something."""
         ...
 
     def abandoned(self) -> frozenset[bytes]:

@@ -5,9 +5,23 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, select, text, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy import literal as value
 
+from broker.storage.alias_steps import drop_aliases
 from broker.storage.bulk import is_postgres
 from broker.storage.engines import Engines, session
 from broker.storage.faults import storage_errors
@@ -27,7 +41,7 @@ _HOLD, _SUBJECT, _CLOCK = TABLES["legal_hold"], TABLES["hold_subject"], TABLES["
 _FOLLOW_UP = TABLES["follow_up"]
 _SNAPSHOT, _REGISTER = TABLES["register_snapshot"], TABLES["register_entry"]
 _RETAINED: Rows = select(*(_SIGNAL.c[field.name] for field in fields(RetainedSignal)))
-_REWRITTEN = ("signal", "entry_salt", "first_answer", "register_entry", "hold_subject")
+_REWRITTEN = ("signal", "deposit_alias", "entry_salt", "first_answer", "register_entry", "hold_subject")
 _PAGE = 1_000
 _HOLD_COLUMNS = tuple(field.name for field in fields(LegalHold) if field.name != "subjects")
 _WAITING = text("signal.destroyed_index IS NULL")  # word for word the index's condition
@@ -116,6 +130,11 @@ class RetentionWrites:
         query = select(_SNAPSHOT.c.active).where(_SNAPSHOT.c.snapshot_id == snapshot_id)
         return any(row.active for row in self._all(query))
 
+    def has_content(self, snapshot_id: bytes) -> bool:
+        """Whether a register still holds anything."""
+        query = select(_REGISTER.c.snapshot_id).where(_REGISTER.c.snapshot_id == snapshot_id).limit(1)
+        return bool(self._all(query))
+
     def holds(self) -> Sequence[LegalHold]:
         """The holds in force."""
         return read_holds(self._connection)
@@ -138,6 +157,7 @@ class RetentionWrites:
         for signal_id, index in rows:
             statement = update(_SIGNAL).where(_SIGNAL.c.signal_id == signal_id)
             self._steps.append(Step("signal", statement, {**empty, "destroyed_index": index}))
+        self._steps.append(drop_aliases([signal_id for signal_id, _ in rows]))
 
     def drop_links(self, log_indexes: Collection[int]) -> None:
         """Destroy salts, inputs and first answers of entries."""
@@ -147,10 +167,14 @@ class RetentionWrites:
                 self._steps.append(Step(table.name, statement, {}))
 
     def drop_register(self, snapshot_id: bytes) -> None:
-        """Destroy what a register in force holds."""
+        """Destroy what a register holds."""
         entries = delete(_REGISTER).where(_REGISTER.c.snapshot_id == snapshot_id)
-        ended = update(_SNAPSHOT).where(_SNAPSHOT.c.snapshot_id == snapshot_id)
         self._steps.append(Step("register_entry", entries, {}))
+        self.lapse_register(snapshot_id)
+
+    def lapse_register(self, snapshot_id: bytes) -> None:
+        """Take a register out of force."""
+        ended = update(_SNAPSHOT).where(_SNAPSHOT.c.snapshot_id == snapshot_id)
         self._steps.append(Step("register_snapshot", ended, {"active": False}))
 
     def limit_signal(self, signal_id: bytes, until_ms: int, term: str, after_loss: str) -> None:
@@ -194,6 +218,14 @@ class RetentionRows:
         """A signal, also a destroyed one."""
         rows = self._all(_RETAINED.where(_SIGNAL.c.signal_id == signal_id))
         return _retained(rows[0]) if rows else None
+
+    def taken_back(self, signal_id: bytes) -> tuple[int, bytes] | None:
+        """The entry by which a signal was taken back, and the envelope that is kept of it since."""
+        query: Rows = select(_SIGNAL.c.withdrawn_index, _SIGNAL.c.envelope).where(
+            _SIGNAL.c.signal_id == signal_id, _SIGNAL.c.withdrawn_index.is_not(None)
+        )
+        rows = self._all(query)
+        return (rows[0].withdrawn_index, bytes(rows[0].envelope)) if rows else None
 
     def watched(self, after: bytes, limit: int) -> Sequence[bytes]:
         """Signals above an id that end sooner when their subject leaves a register, in order."""
@@ -241,12 +273,13 @@ class RetentionRows:
             return read_holds(connection)
 
     def registers(self) -> Sequence[HeldRegister]:
-        """The registers in force, oldest first."""
+        """The registers in force, and those that still hold something, oldest first."""
         index = _SNAPSHOT.c.log_index
+        content = exists().where(_REGISTER.c.snapshot_id == _SNAPSHOT.c.snapshot_id)
         query = (
             select(_SNAPSHOT.c.snapshot_id, index, _ENTRY.c.entry)
             .join_from(_SNAPSHOT, _ENTRY, and_(_ENTRY.c.log_index == index))
-            .where(text("active"))
+            .where(or_(text("active"), content))
             .order_by(index)
         )
         return [HeldRegister(**row._asdict()) for row in self._all(query)]

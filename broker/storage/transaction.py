@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import DBAPIError
 
+from broker.storage.alias_steps import AliasSteps
 from broker.storage.console_port import ConsoleRead
 from broker.storage.epoch_rows import EpochsInTransaction
 from broker.storage.faults import storage_errors, translate
@@ -79,7 +80,7 @@ def party_row(row: Row[Any]) -> PartyRow:
     )
 
 
-class SqlTransaction(FollowUpSteps):
+class SqlTransaction(FollowUpSteps, AliasSteps):
     """The `Transaction` of the port. Made by `SqlStore.transaction`, used by one thread."""
 
     def __init__(self, connection: Connection, queries: Queries, writes: Writes, landed: Landed) -> None:
@@ -93,6 +94,7 @@ class SqlTransaction(FollowUpSteps):
         self._active: dict[tuple[str, ...], Sequence[Any]] = {}  # nobody else may change them meanwhile
         self._entries: list[bytes] = []
         self._signals: list[tuple[Any, ...]] = []
+        self._aliases: list[tuple[object, ...]] = []
         self._deliveries: list[tuple[Any, ...]] = []
         self._first_answers: list[tuple[Any, ...]] = []
         self._salts: list[tuple[int, bytes, bytes, bytes | None, int | None]] = []
@@ -382,6 +384,7 @@ class SqlTransaction(FollowUpSteps):
         writes.entries(connection, list(rows))
         writes.tiles(connection, tiles)
         writes.signals(connection, self._signals)
+        writes.aliases(connection, self._aliases)
         writes.deliveries(connection, self._deliveries)
         writes.salts(connection, self._salts)
         writes.first_answers(connection, self._first_answers)

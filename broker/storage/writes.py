@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.storage.bulk import BulkAcknowledge, BulkInsert, is_postgres
 from broker.storage.console_port import ConsoleRead
+from broker.storage.deposit_port import Alias
 from broker.storage.faults import storage_errors
 from broker.storage.finding_port import DrawRow
 from broker.storage.follow_up_port import Duty
@@ -44,6 +45,7 @@ class Writes:
         self.entries = bulk("log_entry", ("log_index", "leaf_hash", "entry"))
         self.tiles = bulk("log_tile", ("level", "tile_index", "root", "hashes"))
         self.signals = bulk("signal", SIGNAL_COLUMNS)
+        self.aliases = bulk("deposit_alias", tuple(field.name for field in fields(Alias)))
         self.deliveries = bulk("delivery", DELIVERY_COLUMNS)
         self.first_answers = bulk("first_answer", FIRST_ANSWER_COLUMNS)
         self.salts = bulk("entry_salt", ("log_index", "salt", "inputs", "signal_id", "ends_at_ms"))

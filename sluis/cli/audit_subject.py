@@ -3,18 +3,18 @@
 
 import asyncio
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from sluis.cli.one_subject import read_subject
 from sluis.cli.output import say
 from sluis.client import Kit, KitSettings
 from sluis.client.subject import SubjectReport, ask_subject
 from sluis.errors import InvalidInput, SluisError
-from sluis.identifiers import Identifier, IdentifierType, Oin
+from sluis.identifiers import Oin
 from sluis.subject_answer import exchange_answer, header, letter, officer_note
 
 app = typer.Typer()
@@ -33,7 +33,10 @@ def subject(
         typer.Option("--out", help="Where to write the answer (.json), and beside it the letter (.txt)."),
     ],
     type: Annotated[
-        str, typer.Option("--type", help="What sort of number: bsn, kvk, vestiging, ...")
+        str,
+        typer.Option(
+            "--type", help="What sort of number: bsn, kvk, ...; `persoon`: given names;surname;date."
+        ),
     ] = "bsn",
     config: Config = TOML,
 ) -> None:
@@ -43,11 +46,7 @@ def subject(
     """
     if out.suffix != ".json":
         raise InvalidInput("malformed-request", "the answer's name ends with .json", where="--out")
-    text = sys.stdin.readline() if identifier == "-" else identifier
-    try:
-        wanted = Identifier.parse(IdentifierType(type), text)
-    except ValueError:
-        raise InvalidInput("malformed-request", "there is no such type of number", where="--type") from None
+    wanted = read_subject(identifier, type)
 
     async def run() -> dict[str, Any]:
         async with Kit.open(KitSettings.load(config)) as kit:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EUPL-1.2
 """`sluis demo`: a day of exchanges between invented parties, over real processes."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sluis.cli.extras import needs_extra
+from sluis.events import configure_logs
 
 
 def demo(
@@ -20,5 +22,6 @@ def demo(
     """Start everything on loopback with throw-away keys and play the flagship exchange."""
     with needs_extra("demo"):
         from demo.run import DemoOptions, run
+    configure_logs("demo", level=logging.WARNING)  # what went well, the demo tells itself
     options = DemoOptions(once=once, folder=folder, certified=certified, fines=fines, report=report)
     sys.exit(run(options))

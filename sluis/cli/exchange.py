@@ -2,14 +2,10 @@
 """`sluis register`, `push`, `receive`, `match`: what a participant does, with its `sluis.toml`."""
 
 import asyncio
-import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
 import typer
 
@@ -19,21 +15,34 @@ from adapters.fines import read_fines
 from adapters.foundation import certification_bodies, load_registers, pass_on
 from adapters.json_lines import as_json, keep_in
 from adapters.labour_inspectorate import push_fines
-from adapters.table import ParsedFile
 from sluis.cli.audit_receipts import check_receipts
-from sluis.cli.output import EXIT_DENIED, EXIT_FAILED, EXIT_VERIFICATION, print_json, progress_bar, say
+from sluis.cli.output import EXIT_DENIED, EXIT_FAILED, progress_bar, say
+from sluis.cli.persons import about_persons, match_persons, push_persons
+from sluis.cli.reports import (
+    ASK_FIRST_FROM,
+    MOST_SHOWN,
+    TOML,
+    Config,
+    Json,
+    Out,
+    file_report,
+    finish,
+    tell_problems,
+    tell_push,
+    today,
+)
 from sluis.client import Kit, KitSettings
 from sluis.client.matcher import MatchReport
 from sluis.client.receiver import Keep, ReceivedSignal
+from sluis.errors import NotPermitted
 from sluis.identifiers import Oin
 
-Config = Annotated[Path, typer.Option("--config", help="Your sluis.toml.", envvar="SLUIS_CONFIG")]
-Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
-Out = Annotated[Path, typer.Option("--out", help="Where to keep opened signals, one JSON object a line.")]
-
-TOML = Path("sluis.toml")
-ASK_FIRST_FROM = 20
-MOST_SHOWN = 20
+PersonKind = Annotated[
+    str | None, typer.Option("--kind", help="A kind about persons without a number, such as WAV-PERSOON.")
+]
+PersonPurpose = Annotated[
+    str | None, typer.Option("--purpose", help="With --kind: what the data are for, such as WAV-TOEZICHT.")
+]
 
 
 def register(
@@ -72,9 +81,13 @@ def register(
 
 
 def push(
-    fines: Annotated[Path, typer.Argument(help="fines.csv")],
-    to: Annotated[str, typer.Option("--to", help="The recipient's OIN (the designated foundation).")],
+    rows: Annotated[Path, typer.Argument(help="fines.csv; with --kind: persons.csv.")],
+    to: Annotated[
+        str, typer.Option("--to", help="The recipient's OIN (for fines, the designated foundation).")
+    ],
     config: Config = TOML,
+    kind: PersonKind = None,
+    purpose: PersonPurpose = None,
     ask_first: Annotated[
         bool | None,
         typer.Option(
@@ -84,9 +97,15 @@ def push(
     ] = None,
     as_data: Json = False,
 ) -> None:
-    """Push fines as sealed signals (for the Labour Inspectorate). A wrong row is told; the others go on."""
-    file = read_fines(fines, today=today())
-    tell_problems(fines, file)
+    """Push fines as sealed signals (for the Labour Inspectorate). A wrong row is told; the others go on.
+
+    With --kind and --purpose the rows are persons without a number: each lies ready until the recipient asks about it.
+    """
+    if about := about_persons(kind, purpose):
+        push_persons(rows, to, config, about, ask_first=ask_first, as_data=as_data)
+        return
+    file = read_fines(rows, today=today())
+    tell_problems(rows, file)
     asking = len(file.accepted) >= ASK_FIRST_FROM if ask_first is None else ask_first
 
     async def run() -> None:
@@ -94,35 +113,7 @@ def push(
             with progress_bar("push", len(file.accepted)) as progress:
                 report = await push_fines(kit, file, Oin.parse(to), ask_first=asking, progress=progress)
             alarm = await check_receipts(kit)
-        for group in report.left_out[:MOST_SHOWN]:
-            say(f"{group.count} not offered, since the broker would refuse: {group.english}")
-            for missing in group.missing:
-                say(f"  {missing}")
-        again = sum(outcome.sent_before for outcome in report.outcomes)
-        say(f"{report.permitted} permitted" + (f" ({again} of them in an earlier run)" if again else ""))
-        for reason, number in sorted(report.denied.items()):
-            say(f"{number} denied: {reason}")
-        for code, number in sorted(report.errors.items()):
-            say(f"{number} failed: {code}")
-        if any(outcome.assumed for outcome in report.outcomes):
-            say("note: a deciding rule is `assumed`: it awaits legal sign-off")
-        data = {
-            **file_report(file),
-            "permitted": report.permitted,
-            "sent_before": again,
-            "not_offered": {
-                reason: sum(group.count for group in report.left_out if group.reason == reason)
-                for reason in sorted({group.reason for group in report.left_out})
-            },
-            "denied": report.denied,
-            "errors": report.errors,
-            "signals": [
-                {"signal_id": str(outcome.signal_id), "log_index": outcome.log_index}
-                for outcome in report.outcomes
-                if outcome.permitted
-            ],
-        }
-        finish(data, as_data, EXIT_FAILED if report.errors else 0, alarm=alarm)
+        finish(tell_push(report), as_data, EXIT_FAILED if report.errors else 0, alarm=alarm)
 
     asyncio.run(run())
 
@@ -160,9 +151,11 @@ def receive(
 
 
 def match(
-    clients: Annotated[Path, typer.Argument(help="Your clients: a certified.csv.")],
+    clients: Annotated[Path, typer.Argument(help="Your clients: a certified.csv; with --kind: persons.csv.")],
     out: Out,
     config: Config = TOML,
+    kind: PersonKind = None,
+    purpose: PersonPurpose = None,
     body: Annotated[
         str | None, typer.Option("--body", help="Only firms with this certificerende_instelling.")
     ] = None,
@@ -181,7 +174,15 @@ def match(
     """Ask which of the firms that you certify have a signal that you may know of.
 
     What is broken off (Ctrl-C, a lost connection) goes on where it was when you ask again within a day.
+    With --kind and --purpose: ask about persons without a number, a few at a time (for public bodies).
     """
+    if about := about_persons(kind, purpose):
+        if private:
+            raise NotPermitted("persons-not-in-bulk", where="--private")
+        if body is not None:
+            raise typer.BadParameter("--body is for firms")
+        match_persons(clients, out, config, about, anew=anew, as_data=as_data)
+        return
     file = read_certified(clients, today=today())
     tell_problems(clients, file)
     firms = [firm.establishment for firm in file.accepted if body is None or firm.certified_by == body]
@@ -193,19 +194,8 @@ def match(
                 report = await ask(kit, firms, keep_in(out), private=private, anew=anew, progress=progress)
             alarm = await check_receipts(kit)
         _tell_match(report)
-        data = {
-            "asked": report.asked,
-            "misses": report.misses,
-            "resumed": report.resumed,
-            "claimed": report.claimed,
-            "digest_bytes": report.digest_bytes,
-            "earlier_hits": sorted(subject.value for subject in report.earlier),
-            "hits": [
-                {"subject": subject.value, "signals": [as_json(signal) for signal in signals]}
-                for subject, signals in report.hits.items()
-            ],
-        }
-        finish(data, as_data, EXIT_FAILED if report.deliveries.refused else 0, alarm=alarm)
+        code = EXIT_FAILED if report.deliveries.refused else 0
+        finish(_match_data(report), as_data, code, alarm=alarm)
 
     try:
         asyncio.run(run())
@@ -223,6 +213,21 @@ def _tell_match(report: MatchReport) -> None:
         say(f"went on with a run that was broken off: {len(report.earlier)} of the hits were kept then")
 
 
+def _match_data(report: MatchReport) -> dict[str, object]:
+    return {
+        "asked": report.asked,
+        "misses": report.misses,
+        "resumed": report.resumed,
+        "claimed": report.claimed,
+        "digest_bytes": report.digest_bytes,
+        "earlier_hits": sorted(subject.value for subject in report.earlier),
+        "hits": [
+            {"subject": subject.value, "signals": [as_json(signal) for signal in signals]}
+            for subject, signals in report.hits.items()
+        ],
+    }
+
+
 async def _passing_on(kit: Kit, out: Path, firms: tuple[CertifiedFirm, ...]) -> Keep:
     bodies = await certification_bodies(kit)
     keep = keep_in(out)
@@ -232,42 +237,3 @@ async def _passing_on(kit: Kit, out: Path, firms: tuple[CertifiedFirm, ...]) -> 
         await pass_on(kit, signals, firms, bodies, today())
 
     return keep_and_pass_on
-
-
-def today() -> date:
-    """The day in the Netherlands."""
-    return datetime.now(ZoneInfo("Europe/Amsterdam")).date()
-
-
-def file_report(file: ParsedFile[Any]) -> dict[str, object]:
-    """What there is to say of a file's rows, for a report."""
-    return {
-        "rows": file.rows,
-        "accepted": len(file.accepted),
-        "duplicates": file.duplicates,
-        "rejected": [{"line": p.line, "column": p.column, "code": p.code} for p in file.rejected],
-    }
-
-
-def tell_problems(path: Path, file: ParsedFile[Any]) -> None:
-    """Name the rows that are wrong, by line and reason."""
-    for problem in file.rejected[:MOST_SHOWN]:
-        where = f", column {problem.column}" if problem.column else ""
-        say(f"{path}: line {problem.line}{where}: {problem.message} [{problem.code}]")
-    if len(file.rejected) > MOST_SHOWN:
-        rest = Counter(problem.code for problem in file.rejected[MOST_SHOWN:])
-        say(f"{path}: and {sum(rest.values())} more: " + ", ".join(f"{n} {code}" for code, n in rest.items()))
-    say(
-        f"{path}: {file.rows} rows, {len(file.accepted)} good, {file.duplicates} repeated, "
-        f"{len(file.rejected)} wrong"
-    )
-
-
-def finish(report: object, as_data: bool, code: int, *, alarm: bool = False) -> None:
-    """Print the report and leave with the exit code; an alarm about receipts comes before everything."""
-    if as_data:
-        print_json(report)
-    if alarm:
-        sys.exit(EXIT_VERIFICATION)
-    if code:
-        sys.exit(code)

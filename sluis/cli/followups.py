@@ -13,8 +13,8 @@ import typer
 
 from adapters.json_lines import JsonLines
 from sluis.cli.audit_receipts import check_receipts
-from sluis.cli.exchange import MOST_SHOWN, TOML, Config, finish
 from sluis.cli.output import EXIT_DENIED, EXIT_FAILED, say
+from sluis.cli.reports import MOST_SHOWN, TOML, Config, finish
 from sluis.client import Kit, KitSettings
 from sluis.client.follow_up_book import Heard
 from sluis.errors import InvalidInput, NotFound

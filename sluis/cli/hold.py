@@ -3,7 +3,6 @@
 
 import asyncio
 import secrets
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Annotated
 
 import typer
 
+from sluis.cli.one_subject import read_subject
 from sluis.cli.output import print_json, say
 from sluis.client import Kit, KitSettings
 from sluis.client.subject import own_pseudonyms
 from sluis.errors import InvalidInput, NotFound
 from sluis.hold import HoldAct, HoldReason, HoldScope, HoldStatement, SubjectOpening, new_hold
-from sluis.identifiers import Identifier, IdentifierType
 from sluis.keys import read_secret
 from sluis.signing import SEED_SIZE, SigningKey
 
@@ -63,11 +62,7 @@ def ask_subject(
     config: Annotated[Path, typer.Option("--config", help="Your sluis.toml.", envvar="SLUIS_CONFIG")] = TOML,
 ) -> None:
     """Sign that your exchanges about a subject must be kept; the number itself is not sent and not written."""
-    text = sys.stdin.readline() if identifier == "-" else identifier
-    try:
-        wanted = Identifier.parse(IdentifierType(type), text)
-    except ValueError:
-        raise InvalidInput("malformed-request", "there is no such type of number", where="--type") from None
+    wanted = read_subject(identifier, type)
 
     async def run() -> SubjectOpening:
         async with Kit.open(KitSettings.load(config)) as kit:

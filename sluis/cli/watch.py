@@ -2,6 +2,7 @@
 """`sluis watch`: leave your client base as a watch list, so that you hear of a signal when it arrives."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,8 @@ from adapters.certification_body import ask, watch_clients
 from adapters.certified_register import CertifiedFirm, read_certified
 from adapters.json_lines import as_json, keep_in
 from sluis.cli.audit_receipts import check_receipts
-from sluis.cli.exchange import TOML, Config, Json, file_report, finish, tell_problems, today
 from sluis.cli.output import EXIT_DENIED, EXIT_FAILED, progress_bar, say
+from sluis.cli.reports import TOML, Config, Json, file_report, finish, tell_problems, today
 from sluis.client import Kit, KitSettings
 from sluis.client.registrar import LoadOutcome, WatchList
 
@@ -59,8 +60,19 @@ async def _watch(
             await watch_clients(kit, [], today=today(), days=0)
             say("your list was taken back; the broker has erased it")
         lists = await kit.registrar.watch_lists()
+        epochs = await kit.pseudonymiser.epochs(kit.agreement, kit.oin, to_load=True)
+        lacking = unwatched([each for each in lists if each.agreement == kit.agreement], epochs)
     _tell(lists)
-    finish({"lists": [_list_report(each) for each in lists]}, as_data, 0)
+    for epoch in lacking:
+        say(f"epoch {epoch}: your list is not there, so you hear of no signal in it; leave it again")
+    report = {"lists": [_list_report(each) for each in lists], "epochs_without_list": lacking}
+    finish(report, as_data, 0)
+
+
+def unwatched(lists: Sequence[WatchList], epochs: Sequence[str]) -> list[str]:
+    """The epochs that began, or will, after a list was left: it is not in them. None when there is no list at all."""
+    watched = {each.epoch for each in lists}
+    return [epoch for epoch in epochs if epoch not in watched] if watched else []
 
 
 async def _leave(kit: Kit, clients: Path, out: Path, body: str | None, days: int, as_data: bool) -> None:

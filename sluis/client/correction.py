@@ -65,6 +65,7 @@ class Corrector:
             expires_at_ms=max(first.expires_at_ms, now_ms + LEAST_LIFE_MS),
             previous=signal_id,
             claims=claims,
+            aliases=first.aliases,
         )
         sealed = [
             Field(name=name, category=self._bundle.fields[name].category.value, value=value.encode())

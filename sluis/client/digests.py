@@ -3,7 +3,7 @@
 
 Checked of each: the broker's signature, that it is of this log and of the domain that was asked, that it ends at
 the log entry that tells of its reading, that it follows what is here, and that it is neither older than one seen
-before nor made long ago. What is kept is checked again each time it is used.
+before nor made long ago. What is kept is checked again each time it is used, and deleted when its epoch has ended.
 """
 
 import time
@@ -17,7 +17,7 @@ from sluis.canonical import parse_canonical
 from sluis.client.connection import Connections, Patience
 from sluis.client.trust import Trust
 from sluis.deposit_digest import DepositDigest, DigestHeader
-from sluis.encoding import lp
+from sluis.encoding import Reader, lp
 from sluis.errors import InvalidInput, NotAuthentic, NotPermitted
 from sluis.identifiers import Oin
 from sluis.rpc.status import from_rpc_error
@@ -50,6 +50,14 @@ class DigestDomain:
         """The key under which digests are kept."""
         return lp(self.agreement, self.recipient, self.kind, self.epoch)
 
+    @classmethod
+    def decode(cls, data: bytes) -> "DigestDomain":
+        """Read what `encode` wrote. Raises InvalidInput `malformed-encoding`."""
+        parts = Reader(data)
+        agreement, recipient, kind, epoch = (parts.text() for _ in range(4))
+        parts.end()
+        return cls(agreement=agreement, recipient=Oin.parse(recipient), kind=kind, epoch=epoch)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
@@ -78,6 +86,17 @@ class Digests:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    def forget_epoch(self, epoch: str) -> int:
+        """Delete the digests of an epoch in every domain; returns how many."""
+        with self._file.read() as database:
+            rows = database.execute("SELECT domain FROM digest UNION SELECT domain FROM newest").fetchall()
+        ended = [(key,) for (key,) in rows if DigestDomain.decode(bytes(key)).epoch == epoch]
+        if not ended:
+            return 0
+        with self._file.write() as database:
+            database.executemany("DELETE FROM newest WHERE domain = ?", ended)
+            return database.executemany("DELETE FROM digest WHERE domain = ?", ended).rowcount
 
     def newest(self, domain: DigestDomain) -> int:
         """The log index at which the newest digest of a domain ends; 0 when there is none."""

@@ -41,6 +41,12 @@ class EpochBook:
         self._until = 0.0
         self._retired: dict[str, tuple[int, bytes]] = {}
         self._calendar = EpochCalendar([])
+        self._listeners: list[Callable[[str], object]] = []
+        self._told: set[str] = set()
+
+    def when_ended(self, clear: Callable[[str], object]) -> None:
+        """Have more cleared of what this kit keeps of an epoch, once in a process for each that was retired."""
+        self._listeners.append(clear)
 
     def now_ms(self) -> int:
         """The time now, Unix milliseconds."""
@@ -104,6 +110,10 @@ class EpochBook:
             if self._cache is not None:
                 self._cache.forget_epoch(name)
             self._state.forget_pins(name)
+        for name in ended - self._told:
+            for clear in self._listeners:
+                clear(name)
+        self._told |= ended
         now = [_seen(epoch) for epoch in epochs]
         if now != seen:
             self._state.keep_epochs(now)

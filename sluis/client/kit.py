@@ -70,6 +70,7 @@ class Kit:
                 trust = Trust(settings, connections, files.state, folder.roots(), _now, files.book)
                 memory = MatchMemory.open(stack, files.folder, connections, trust)
                 parts = _Parts(settings, ring, bundle, files, connections, trust)
+                parts.epochs.when_ended(memory.digests.forget_epoch)
                 receiver = parts.receiver()
                 yield cls(
                     oin=parts.oin,

@@ -29,6 +29,7 @@ from sluis.client.trust import Trust
 from sluis.encoding import lp
 from sluis.errors import NotAuthentic, NotPermitted, SluisError, Unavailable
 from sluis.identifiers import Identifier, Oin
+from sluis.persons import check_not_in_bulk
 from sluis.rpc.status import from_rpc_error
 from sluis.v1 import envelope_pb2, exchange_pb2
 
@@ -125,11 +126,14 @@ class Matcher:
 
         `private` fetches a digest first and asks only about subjects found in it. `anew` forgets a run that was
         broken off. `progress` counts each subject twice per epoch: pseudonymised, and asked.
-        Raises NotPermitted `not-your-role` when the question itself is denied, naming the reason.
+        Raises NotPermitted `not-your-role` when the question itself is denied, naming the reason;
+        `persons-not-in-bulk` for a digest of persons without a number.
         """
         question = Question(kind=kind, purpose=purpose, private=private)
         # By their texts: hashing the objects themselves takes longer than all else with a warm cache.
         distinct = list({f"{one.type.value}:{one.value}": one for one in subjects}.values())
+        if private:
+            check_not_in_bulk(distinct)
         report = MatchReport(asked=len(distinct), claimed=0 if private else None)
         if not distinct:
             return report
@@ -226,8 +230,8 @@ class Matcher:
             async for frame, parts in answers:
                 self._check(parts[-1])
                 hits = [hit for part in parts for hit in part.hits]
-                await self._take(base, frame, hits, keep, report)
-                self._runs.note(run, run.key(frame), sorted({hit.position for hit in hits}))
+                positions = await self._take(base, frame, hits, keep, report)
+                self._runs.note(run, run.key(frame), positions)
                 progress(len(frame))
 
     def _request(self, frame: Frame, question: Question, run: Run) -> exchange_pb2.MatchRequest:
@@ -248,18 +252,29 @@ class Matcher:
         hits: list[exchange_pb2.MatchHit],
         keep: Keep,
         report: MatchReport,
-    ) -> None:
-        """Open, keep and acknowledge the hits of a frame."""
+    ) -> list[int]:
+        """Open, keep and acknowledge the hits of a frame; returns their positions."""
         if any(hit.position >= len(frame) for hit in hits):
             raise NotAuthentic("log-inconsistent", "a hit is for a subject that was not asked")
         position_of = {hit.delivery.log_index: hit.position for hit in hits}
+        found = {hit.position for hit in hits}
         for start in range(0, len(hits), TAKE):
             deliveries = [hit.delivery for hit in hits[start : start + TAKE]]
             for signal in await self._receiver.take(deliveries, keep, report.deliveries):
                 position = position_of[signal.log_index]
-                if signal.header.pseudonym != frame.pseudonym(position):
+                if frame.pseudonym(position) not in signal.header.pseudonyms:
                     raise NotAuthentic("manifest-wrong", "a hit is about another subject")
-                report.hits.setdefault(base.subject(frame.places[position]), []).append(signal)
+                for own in self._positions(frame, position, signal):
+                    report.hits.setdefault(base.subject(frame.places[own]), []).append(signal)
+                    found.add(own)
+        return sorted(found)
+
+    def _positions(self, frame: Frame, position: int, signal: ReceivedSignal) -> Iterable[int]:
+        """Where a hit is about: the broker names one position, but several keys may be of the signal's subject."""
+        if not signal.header.aliases:
+            return (position,)
+        own = frozenset(signal.header.pseudonyms)
+        return (at for at in range(len(frame)) if frame.pseudonym(at) in own)
 
     def _check(self, answer: exchange_pb2.MatchAnswer) -> None:
         self._trust.check_receipt(answer.receipt, answer.entry)

@@ -15,6 +15,7 @@ from sluis.client.keyring import KeyRing
 from sluis.client.pseudonymiser import Pseudonymiser
 from sluis.client.trust import Trust
 from sluis.identifiers import Identifier, Oin
+from sluis.persons import check_not_in_bulk
 from sluis.register_snapshot import (
     SnapshotEntry,
     SnapshotHeader,
@@ -93,7 +94,7 @@ class Registrar:
 
         A deposit of an earlier epoch is released under the register of that epoch, so that one is kept up too; and
         one that is announced has its register when it begins. Raises what pseudonymising raises; NotAuthentic when
-        the answer does not hold.
+        the answer does not hold; NotPermitted `persons-not-in-bulk` for persons without a number.
         """
         epochs = await self._prepared(recipient, rows, progress)
         return [
@@ -143,9 +144,14 @@ class Registrar:
     async def _prepared(
         self, recipient: Oin, rows: Sequence[RegisterRow], progress: Callable[[int], None]
     ) -> list[str]:
-        """The epochs to load, when the pseudonyms in all of them are computed."""
-        epochs = await self._pseudonymiser.epochs(self._agreement, recipient, to_load=True)
+        """The epochs to load, when the pseudonyms in all of them are computed.
+
+        Asked anew: a register that is not in an epoch which has just begun would deny every signal there.
+        """
         subjects = list(dict.fromkeys(row.subject for row in rows))
+        check_not_in_bulk(subjects)
+        self._pseudonymiser.forget_epochs()
+        epochs = await self._pseudonymiser.epochs(self._agreement, recipient, to_load=True)
         await self._pseudonymiser.compute(subjects, self._agreement, recipient, epochs, progress=progress)
         return epochs
 

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 import grpc
@@ -60,7 +61,10 @@ SEALED_ANEW = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A signal before it is sealed. `identity` says what it is about, so that it is not sent twice."""
+    """A signal before it is sealed. `identity` says what it is about, so that it is not sent twice.
+
+    A person without a number has several keys: the first is the `subject`, the others are `aliases`.
+    """
 
     identity: bytes
     recipient: Oin
@@ -73,6 +77,7 @@ class Draft:
     delivery: Delivery = Delivery.MAILBOX
     strict: bool = False  # all fields or nothing
     previous: UUID | None = None
+    aliases: tuple[Identifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,10 +186,13 @@ class Sender:
             group = [(identity, draft) for identity, draft in fresh if draft.recipient == recipient]
             card = await self._trust.card(recipient)
             epoch = await self._pseudonymiser.current_epoch(self._agreement, recipient)
-            pseudonyms = await self._pseudonymiser.pseudonyms(
-                [draft.subject for _, draft in group], self._agreement, recipient, epoch
+            keys_of = [(draft.subject, *draft.aliases) for _, draft in group]
+            made = iter(
+                await self._pseudonymiser.pseudonyms(
+                    [key for own in keys_of for key in own], self._agreement, recipient, epoch
+                )
             )
-            pairs = list(zip(group, pseudonyms, strict=True))
+            pairs = [(item, tuple(islice(made, len(own)))) for item, own in zip(group, keys_of, strict=True)]
             for start in range(0, len(pairs), SEAL_BATCH):
                 chunk = pairs[start : start + SEAL_BATCH]
                 keys = (card.sealing_key, signing)
@@ -195,18 +203,18 @@ class Sender:
 
     def _seal_chunk(
         self,
-        chunk: Sequence[tuple[tuple[bytes, Draft], Pseudonym]],
+        chunk: Sequence[tuple[tuple[bytes, Draft], tuple[Pseudonym, ...]]],
         epoch: str,
         keys: tuple[SealingPublicKey, SigningKey],
     ) -> list[Parcel]:
-        return [self._seal(identity, draft, epoch, pseudonym, keys) for (identity, draft), pseudonym in chunk]
+        return [self._seal(identity, draft, epoch, own, keys) for (identity, draft), own in chunk]
 
     def _seal(
         self,
         identity: bytes,
         draft: Draft,
         epoch: str,
-        pseudonym: Pseudonym,
+        pseudonyms: tuple[Pseudonym, ...],
         keys: tuple[SealingPublicKey, SigningKey],
     ) -> Parcel:
         now_ms = int(time.time() * 1000)
@@ -220,11 +228,12 @@ class Sender:
             purpose=draft.purpose,
             delivery=draft.delivery,
             epoch=epoch,
-            pseudonym=pseudonym,
+            pseudonym=pseudonyms[0],
             created_at_ms=now_ms,
             expires_at_ms=draft.expires_at_ms,
             previous=draft.previous,
             claims=with_severity(self._bundle, draft.claims, draft.fields),
+            aliases=tuple(sorted({*pseudonyms[1:]} - {pseudonyms[0]})),
         )
         fields = [
             Field(name=name, category=self._bundle.fields[name].category.value, value=value.encode())

@@ -16,10 +16,11 @@ names with realistic mistakes: `python -m bench.persons`.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
-from sluis.errors import InvalidInput
+from sluis.errors import InvalidInput, NotPermitted
 from sluis.identifiers import Identifier, IdentifierType
 from sluis.persons.names import sound, tokens
 
@@ -70,6 +71,12 @@ def person_keys(person: Person) -> tuple[Identifier, ...]:
         *(f"D:{'-'.join(sorted((first, family)))}:{parts}" for parts in _with_a_gap(year, month, day)),
     ]
     return tuple(Identifier(type=IdentifierType.PERSOON, value=value) for value in dict.fromkeys(values))
+
+
+def check_not_in_bulk(subjects: Iterable[Identifier]) -> None:
+    """Refuse persons in what is about many at once, or stays. Raises NotPermitted `persons-not-in-bulk`."""
+    if any(one.type is IdentifierType.PERSOON for one in subjects):
+        raise NotPermitted("persons-not-in-bulk")
 
 
 def _with_a_gap(year: str, month: str, day: str) -> tuple[str, ...]:

@@ -145,12 +145,12 @@ class FieldSpec(Labelled):
 class Kind(Labelled):
     """A kind of signal, and by which identifier its subject is known."""
 
-    subject: Literal["kvk", "vestiging", "rsin", "bsn", "lhn", "btw", "bag", "vnr", "oin"]
+    subject: Literal["kvk", "vestiging", "rsin", "bsn", "lhn", "btw", "bag", "vnr", "oin", "persoon"]
 
     @property
     def is_personal(self) -> bool:
         """Whether the subject is always a natural person."""
-        return self.subject in ("bsn", "vnr")
+        return self.subject in ("bsn", "vnr", "persoon")
 
 
 class Purpose(Labelled):

@@ -54,6 +54,7 @@ SUBJECT = {
     "bag": "een adres, herkend aan het BAG-nummer",
     "vnr": "een vreemdeling, herkend aan het V-nummer",
     "oin": "een organisatie, herkend aan het OIN",
+    "persoon": "een persoon zonder nummer, herkend aan sleutels uit naam en geboortedatum",
 }
 
 HANDLING = {

@@ -6,7 +6,7 @@
     a rule that cites an unknown article, or outlives the version that it cites
     a rule in force that rests on a text which nobody has read
     a reference (juriconnect, ELI) to another article than the one cited
-    BSN, special or criminal data released to a private role
+    BSN, special or criminal data, or a kind that is about persons, released to a private role
     special data without AVG 9(2) and four eyes; criminal data without AVG 10
     data on persons without a privacy gate        (an officer who weighed their interests)
     a condition `without_fact` in a permit         (a fact that is missing must never permit)
@@ -78,6 +78,7 @@ def check_agreements(
             _check_conditions(place, catalog)
             _check_bases(place, catalog)
             _check_categories(place, catalog)
+            _check_kinds(place, catalog)
         _check_notice(places)
 
 
@@ -273,6 +274,19 @@ def _check_categories(place: _Place, catalog: Catalog) -> None:
                 f"`{name}` ({category}) is about a person: demand a fact by an officer, such as the privacy gate",
                 "conditions",
             )
+
+
+def _check_kinds(place: _Place, catalog: Catalog) -> None:
+    """Of such a kind even the subject is a person, whichever fields go along (UAVG 46, AVV 10)."""
+    rule = place.rule
+    if rule.effect is not RuleEffect.PERMIT:
+        return
+    private = any(catalog.roles[role].sector is Sector.PRIVATE for role in rule.recipient_roles)
+    about_persons = sorted(name for name in rule.kinds if catalog.kinds[name].is_personal)
+    if private and about_persons:
+        raise place.refuse(
+            f"`{about_persons[0]}` is about persons and may not go to a private party; take it out", "kinds"
+        )
 
 
 def _eyes(rule: Rule, catalog: Catalog) -> int:

@@ -62,7 +62,9 @@ def condition_details(item: Condition, catalog: Catalog) -> Iterator[str]:
             yield from _counter(item, catalog)
         case SubjectsAtMost():
             most = item.subjects_at_most
-            what = "persoon of onderneming" if most == 1 else "personen of ondernemingen"
+            what = (
+                "persoon of onderneming" if most == 1 else "personen, ondernemingen of sleutels van personen"
+            )
             yield f"Een verzoek gaat over ten hoogste {most} {what}."
 
 

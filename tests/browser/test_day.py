@@ -127,6 +127,24 @@ def test_a_page_that_was_tampered_with_is_noticed(
     assert why in page.locator(f'[data-step="{step}"][data-state="wrong"]').inner_text()
 
 
+def test_an_entry_that_is_of_no_exchange_is_looked_up_and_recomputed_too(
+    office: Office, page: "Page"
+) -> None:
+    page.goto(f"{office.url}/tijdvakken")
+    with page.expect_navigation():
+        page.locator('a[href^="/logboek/regel/"]').last.click()
+    assert "De beheerder kondigde tijdvak" in page.locator(".lead").inner_text()
+    index = page.url.rpartition("/")[2]
+    page.goto(f"{office.url}/logboek")
+    page.get_by_label("Nummer van de regel").fill(index)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Toon deze regel").click()
+    assert page.url == f"{office.url}/logboek/regel/{index}"
+    state, sentence = _verdict(page)
+    assert (state, _steps(page)) == ("right", ["right"] * 6)
+    assert "Deze regel staat ongewijzigd in het logboek" in sentence
+
+
 @contextmanager
 def _changed_entry(office: Office, index: str) -> Iterator[None]:
     """Change what the database says an entry says, as somebody with access to the disk can; put it back after."""

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: EUPL-1.2
 """Which subjects have a deposited signal: by pseudonym, in order, and since a log index, from the index alone."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import event
 
 from broker.storage import deposit_rows
-from broker.storage.deposit_port import DepositDomain
+from broker.storage.deposit_port import Alias, DepositDomain
 from broker.storage.deposit_rows import DepositRows
 from broker.storage.port import Store
 from broker.storage.sql import SqlStore
@@ -15,6 +16,7 @@ from tests.contract.rows import AGREEMENT, EPOCH, OTHER, RECIPIENT, commit, dige
 
 DOMAIN = DepositDomain(recipient=RECIPIENT, agreement=AGREEMENT, kind="fine", epoch=EPOCH)
 FAR = 1 << 40
+ALIAS_KEY = "deposit_alias_pkey"
 
 
 def _subject(name: str) -> bytes:
@@ -120,6 +122,109 @@ def test_what_was_added_comes_in_order_and_once(store: Store) -> None:
     assert store.deposits.added(DOMAIN, 0, FAR, 0) == sorted(_subject(name) for name in names)
 
 
+def _alias(name: str, alias: str) -> Alias:
+    return Alias(
+        recipient=RECIPIENT,
+        agreement=AGREEMENT,
+        kind="fine",
+        epoch=EPOCH,
+        pseudonym=_subject(alias),
+        signal_id=digest(name, 16),
+    )
+
+
+def _with_aliases(store: Store, name: str, *aliases: str, **changes: Any) -> None:
+    """Deposit a signal that is found by other pseudonyms too."""
+    with store.transaction() as tx:
+        push(tx, name, delivery="on_match", **changes)
+        tx.add_aliases([_alias(name, alias) for alias in aliases])
+        tx.commit()
+
+
+def _by_alias(store: Store, *names: str, now_ms: int = 0, domain: DepositDomain = DOMAIN) -> list[Any]:
+    """What both reads find; they must agree."""
+    asked = [_subject(name) for name in names]
+    with store.transaction() as tx:
+        found = tx.deposits_by_alias(domain, asked, now_ms)
+    assert store.deposits.present_by_alias(domain, asked, now_ms) == {alias for alias, _ in found}
+    return [(alias, row.signal_id) for alias, row in found]
+
+
+def _pair(alias: str, name: str) -> tuple[bytes, bytes]:
+    return _subject(alias), digest(name, 16)
+
+
+def test_a_deposit_is_found_by_each_of_its_aliases_and_only_there(store: Store) -> None:
+    _with_aliases(store, "a", "a1", "shared")
+    _with_aliases(store, "b", "shared")
+    push_all(store, "c", delivery="on_match")
+    assert _by_alias(store, "a1") == [_pair("a1", "a")]
+    both = sorted([_pair("a1", "a"), _pair("shared", "a")])
+    assert _by_alias(store, "a1", "shared", "nobody") == [*both, _pair("shared", "b")]
+    assert _by_alias(store, "a", "b", "c") == []  # their own pseudonyms are no aliases
+    assert store.deposits.present(DOMAIN, [_subject("a1"), _subject("a")], 0) == {_subject("a")}
+    many = [f"other {number}" for number in range(2_000)]
+    assert _by_alias(store, *many, "a1") == [_pair("a1", "a")]
+    with store.transaction() as tx:
+        [(_, row), _] = tx.deposits_by_alias(DOMAIN, [_subject("shared")], 0)
+        [same] = tx.deposits(RECIPIENT, AGREEMENT, "fine", EPOCH, [_subject("a")], 0)
+    assert row == same
+
+
+def test_an_alias_counts_in_its_own_domain_only(store: Store) -> None:
+    _with_aliases(store, "a", "a1")
+    for changes in ({"recipient": OTHER}, {"agreement": "other"}, {"kind": "warning"}, {"epoch": "2027"}):
+        assert _by_alias(store, "a1", domain=replace(DOMAIN, **changes)) == []
+
+
+def test_what_has_ended_is_not_found_by_its_aliases(store: Store) -> None:
+    _with_aliases(store, "a", "a1", retain_until_ms=50)
+    assert _by_alias(store, "a1", now_ms=49) == [_pair("a1", "a")]
+    assert _by_alias(store, "a1", now_ms=50) == []
+
+
+def _alias_rows(store: Store) -> list[bytes]:
+    assert isinstance(store, SqlStore)
+    with store._engines.reader.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT pseudonym FROM deposit_alias").all()
+    return sorted(bytes(row[0]) for row in rows)
+
+
+def test_the_aliases_of_what_is_withdrawn_or_destroyed_are_erased(store: Store) -> None:
+    for name in ("kept", "called back", "destroyed", "destroyed too"):
+        _with_aliases(store, name, f"{name} 1", f"{name} 2")
+    assert len(_alias_rows(store)) == 8
+    assert store.epochs.in_use(EPOCH)
+    with store.transaction() as tx:
+        index = tx.append(b"entry", 1_000)
+        tx.withdraw(digest("called back", 16), index, b"bare")
+        gone = [(digest(name, 16), index) for name in ("destroyed", "destroyed too")]
+        tx.retention.empty_signals(gone)
+        tx.commit()
+    assert _alias_rows(store) == sorted(_subject(f"kept {number}") for number in (1, 2))
+
+
+def test_a_transaction_that_is_not_committed_leaves_no_alias(store: Store) -> None:
+    with store.transaction() as tx:
+        push(tx, "a", delivery="on_match")
+        tx.add_aliases([_alias("a", "a1")])
+    assert _alias_rows(store) == []
+
+
+def test_a_push_without_aliases_neither_reads_nor_writes_them(sqlite_database: Database) -> None:
+    store = sqlite_database.open()
+    assert isinstance(store, SqlStore)
+    seen: list[str] = []
+
+    with store.transaction() as tx:
+        tx._connection.connection.driver_connection.set_trace_callback(seen.append)  # type: ignore[attr-defined]
+        push(tx, "plain", delivery="on_match")
+        tx.commit()
+        tx._connection.connection.driver_connection.set_trace_callback(None)  # type: ignore[attr-defined]
+    assert any("INSERT INTO signal" in one for one in seen)
+    assert not [one for one in seen if "deposit_alias" in one]
+
+
 def test_each_of_these_reads_uses_its_index(database: Database) -> None:
     store = database.open()
     assert isinstance(store, SqlStore)
@@ -127,11 +232,13 @@ def test_each_of_these_reads_uses_its_index(database: Database) -> None:
     with store.transaction() as tx:
         for number in range(50):
             push(tx, f"d{number}", delivery="on_match")
+            tx.add_aliases([_alias(f"d{number}", f"d{number} {which}") for which in range(7)])
         tx.commit()
     domain = {"a_agreement": AGREEMENT, "a_kind": "fine", "a_epoch": EPOCH, "a_recipient": RECIPIENT}
     usable = {"until": 100, "now": 0}
     wanted = [
         (rows.present_query, {**domain, "among": [digest("subject", 16)], "now": 0}, "signal_deposit_idx"),
+        (rows.alias_query, {**domain, "among": [digest("subject", 16)], "now": 0}, ALIAS_KEY),
         (rows.ascending_query, {**domain, **usable, "after": b""}, "signal_deposit_idx"),
         (rows.added_query, {**domain, **usable, "since": 45}, "signal_pushed_index_idx"),
     ]
@@ -147,7 +254,7 @@ def test_each_of_these_reads_uses_its_index(database: Database) -> None:
         event.listen(connection, "before_cursor_execute", explain, retval=True)
         for query, values, index in wanted:
             plan = str(connection.execute(query, values).all())
-            assert index in plan, plan
+            assert index in plan or (index == ALIAS_KEY and "sqlite_autoindex_deposit_alias_1" in plan), plan
             if not database.postgres and index == "signal_deposit_idx":
                 assert "COVERING INDEX" in plan, plan
         if not database.postgres:

@@ -215,6 +215,8 @@ def test_a_signal_that_was_taken_back_is_neither_delivered_nor_released(store: S
         known = tx.signals([SIGNAL])[SIGNAL]
         assert (known.withdrawn_index, known.envelope) == (2, b"bare")
         assert tx.origins([SIGNAL]) == {SIGNAL: Origin(RECIPIENT, withdrawn=True)}
+    assert store.retention.taken_back(SIGNAL) == (2, b"bare")
+    assert store.retention.taken_back(digest("nobody", 16)) is None
 
 
 def test_what_a_transaction_did_not_commit_is_not_there(store: Store) -> None:

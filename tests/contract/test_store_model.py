@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from broker.storage.deposit_port import Alias, DepositDomain
 from broker.storage.open import open_store
 from broker.storage.port import Delivery, Stop, Store, StoredSignal, Transaction
 from sluis.merkle import CompactRange, leaf_hash
@@ -29,6 +30,7 @@ pushes = st.tuples(
     st.sampled_from(["mailbox", "on_match"]),
     st.sampled_from(SUBJECTS),
     st.sampled_from([NOW - 1, NOW, NOW + 1, NOW + 5]),
+    st.just(frozenset()) | st.frozensets(st.sampled_from(SUBJECTS)),
 )
 operations = st.one_of(
     pushes,
@@ -49,6 +51,7 @@ class Model:
 
     entries: list[bytes] = field(default_factory=list)
     signals: list[StoredSignal] = field(default_factory=list)
+    aliases: dict[bytes, frozenset[bytes]] = field(default_factory=dict)  # by the signal's id
     deliveries: dict[int, tuple[StoredSignal, bool]] = field(default_factory=dict)
     stops: set[Stop] = field(default_factory=set)
     register: set[bytes] = field(default_factory=set)
@@ -67,6 +70,14 @@ class Model:
             row
             for row in self.signals
             if row.recipient == recipient and row.delivery == "on_match" and row.expires_at_ms > NOW
+        ]
+
+    def by_alias(self, recipient: str) -> list[tuple[bytes, StoredSignal]]:
+        """Give what is found by its aliases, each with the alias."""
+        return [
+            (alias, row)
+            for row in self.deposits(recipient)
+            for alias in sorted(self.aliases.get(row.signal_id, ()))
         ]
 
 
@@ -101,8 +112,16 @@ class Driver:
         tx.add_delivery(Delivery(log_index=index, recipient=row.recipient, signal_id=row.signal_id))
         self.model.deliveries[index] = (row, False)
 
-    def push(self, tx: Transaction, recipient: str, delivery: str, subject: bytes, expires: int) -> None:
-        """Push a signal."""
+    def push(
+        self,
+        tx: Transaction,
+        recipient: str,
+        delivery: str,
+        subject: bytes,
+        expires: int,
+        aliases: frozenset[bytes],
+    ) -> None:
+        """Push a signal; one that is deposited may have aliases."""
         index = self._append(tx)
         row = signal(
             f"signal {self.serial}",
@@ -116,6 +135,20 @@ class Driver:
         self.model.signals.append(row)
         if delivery == "mailbox":
             self._deliver(tx, index, row)
+        else:
+            rows = [
+                Alias(
+                    recipient=recipient,
+                    agreement=AGREEMENT,
+                    kind="fine",
+                    epoch=EPOCH,
+                    pseudonym=alias,
+                    signal_id=row.signal_id,
+                )
+                for alias in sorted(aliases - {subject})
+            ]
+            tx.add_aliases(rows)
+            self.model.aliases[row.signal_id] = aliases - {subject}
 
     def release(self, tx: Transaction, which: int) -> None:
         """Release a deposit."""
@@ -174,6 +207,11 @@ class Driver:
                 assert [(view.log_index, view.envelope) for view in views] == model.mailbox(recipient)
                 found = tx.deposits(recipient, AGREEMENT, "fine", EPOCH, SUBJECTS, NOW)
                 assert list(found) == model.deposits(recipient)
+                domain = DepositDomain(recipient=recipient, agreement=AGREEMENT, kind="fine", epoch=EPOCH)
+                by_alias = model.by_alias(recipient)
+                assert list(tx.deposits_by_alias(domain, SUBJECTS, NOW)) == by_alias
+                present = store.deposits.present_by_alias(domain, SUBJECTS, NOW)
+                assert present == {alias for alias, _ in by_alias}
 
 
 @contextmanager

@@ -212,6 +212,23 @@ def test_a_register_is_destroyed_with_all_that_it_held(store: Store) -> None:
         assert tx.register_owners(AGREEMENT, "certified", RECIPIENT, EPOCH) == frozenset()
 
 
+def test_a_register_that_lapsed_still_holds_what_it_held_until_that_is_destroyed(store: Store) -> None:
+    one = snapshot("one", 1)
+    append_all(store, 1)
+    store.add_register_entries(one.snapshot_id, [(digest("1", 16), "", "")])
+    commit(store, lambda tx: tx.activate_snapshot(one, 0))
+    commit(store, lambda tx: tx.retention.lapse_register(one.snapshot_id))
+    with store.transaction() as tx:
+        assert not tx.retention.is_active(one.snapshot_id)
+        assert tx.retention.has_content(one.snapshot_id)
+        assert tx.register_owners(AGREEMENT, "certified", RECIPIENT, EPOCH) == frozenset()
+    assert [found.snapshot_id for found in store.retention.registers()] == [one.snapshot_id]
+    commit(store, lambda tx: tx.retention.drop_register(one.snapshot_id))
+    with store.transaction() as tx:
+        assert not tx.retention.has_content(one.snapshot_id)
+    assert store.retention.registers() == []
+
+
 # holds
 
 

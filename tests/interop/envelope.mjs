@@ -28,14 +28,15 @@ export function encodeHeader(header) {
     "sluis/v1/header", uuidBytes(header.signal_id), header.suite, header.agreement, header.sender, header.recipient,
     header.kind, header.purpose, header.delivery, header.epoch, header.pseudonym, u64(header.created_at_ms),
     u64(header.expires_at_ms), header.previous ? uuidBytes(header.previous) : new Uint8Array(),
-    lp(...names.flatMap((name) => [name, header.claims[name]])),
+    lp(...names.flatMap((name) => [name, header.claims[name]])), ...(header.aliases ? [concat(...header.aliases)] : []),
   );
 }
 
 export function decodeHeader(bytes) {
   check(bytes.length <= 8192, "the header is too long");
   const parts = unlp(bytes);
-  check(parts.length === 15 && text(parts[0]) === "sluis/v1/header", "not a header of this version");
+  const whole = parts.length === 15 || parts.length === 16;
+  check(whole && text(parts[0]) === "sluis/v1/header", "not a header of this version");
   const [suite, agreement, sender, recipient, kind, purpose, delivery, epoch] = parts.slice(2, 10).map(text);
   const claims = unlp(parts[14]).map(text);
   const header = {
@@ -43,6 +44,7 @@ export function decodeHeader(bytes) {
     pseudonym: parts[10], created_at_ms: number(parts[11]), expires_at_ms: number(parts[12]),
     previous: parts[13].length ? uuidText(parts[13]) : null,
     claims: Object.fromEntries(claims.flatMap((name, i) => (i % 2 ? [] : [[name, claims[i + 1]]]))),
+    ...(parts.length === 16 && { aliases: readAliases(parts[10], parts[15]) }),
   };
   check(suite in ENC && ["mailbox", "on_match"].includes(delivery), "unknown suite or delivery");
   check([agreement, kind, purpose].every((term) => TERM.test(term)), "a term has the wrong form");
@@ -52,6 +54,14 @@ export function decodeHeader(bytes) {
   check(claims.every((part, i) => (i % 2 ? utf8(part).length <= 200 : NAME.test(part))), "a claim is wrong");
   check(equal(encodeHeader(header), bytes), "the header is not in canonical form");
   return header;
+}
+
+function readAliases(pseudonym, bytes) {
+  const aliases = [...Array(Math.ceil(bytes.length / 16)).keys()].map((i) => bytes.slice(16 * i, 16 * i + 16));
+  check(aliases.length >= 1 && aliases.length <= 11 && bytes.length % 16 === 0, "aliases have the wrong length");
+  const ascending = aliases.every((alias, i) => i === 0 || Buffer.compare(aliases[i - 1], alias) < 0);
+  check(ascending && !aliases.some((alias) => equal(alias, pseudonym)), "aliases are not in canonical form");
+  return aliases;
 }
 
 export const bind = (header, i, n, name, category) =>

@@ -17,7 +17,9 @@ async function refuses(what, attempt) {
   check(false, `${what} was not refused`);
 }
 
-const headerOf = (vector) => ({ ...vector, pseudonym: unhex(vector.pseudonym) });
+const headerOf = (vector) => ({
+  ...vector, pseudonym: unhex(vector.pseudonym), ...(vector.aliases && { aliases: vector.aliases.map(unhex) }),
+});
 const sealingKeyOf = (keys) =>
   unhex(keys["recipient sealing"].xwing_seed + keys["recipient sealing"].x25519_private);
 const flipped = (bytes, at = 0) => Uint8Array.from(bytes, (byte, i) => (i === at ? byte ^ 1 : byte));
@@ -73,7 +75,7 @@ const CHECKS = {
     }
   },
 
-  async sealing({ deterministic: { header, minimal_header, sealing } }) {
+  async sealing({ deterministic: { header, minimal_header, person_header, sealing } }) {
     for (const vector of [header, minimal_header]) {
       same(env.encodeHeader(headerOf(vector)), vector.encoded, "header");
       same(env.encodeHeader(env.decodeHeader(unhex(vector.encoded))), vector.encoded, "decoded header");
@@ -88,6 +90,15 @@ const CHECKS = {
       await refuses("writing 33 claims", () => env.encodeHeader({ ...headerOf(vector), claims: many }));
       await refuses("a longer header", () => env.decodeHeader(unhex(vector.encoded + "00000000")));
     }
+    same(env.encodeHeader(headerOf(person_header)), person_header.encoded, "header with aliases");
+    const person = env.decodeHeader(unhex(person_header.encoded));
+    same(env.encodeHeader(person), person_header.encoded, "decoded header with aliases");
+    const [one, two] = person.aliases;
+    const without = unlp(unhex(person_header.encoded)).slice(0, 15);
+    const [none, both] = [new Uint8Array(), Uint8Array.from([...one, ...two])];
+    env.decodeHeader(lp(...without, both));
+    for (const wrong of [none, both.slice(1), Uint8Array.from([...two, ...one]), person.pseudonym])
+      await refuses("wrong aliases", () => env.decodeHeader(lp(...without, wrong)));
     const encoded = unhex(header.encoded);
     const [cek, n] = [unhex(sealing.content_key), sealing.fields.length];
     const sealed = sealing.fields.map((vector, i) => {

@@ -135,7 +135,7 @@ def _certify(broker: Broker, owner: CastMember, header: Header) -> None:
     snapshot_id = hashlib.sha256(header.pseudonym).digest()[:16]
     broker.store.add_register_entries(snapshot_id, [(header.pseudonym, "2020-01-01", "2099-12-31")])
     with broker.store.transaction() as tx:
-        logged = Step(tx, utc_now(), []).log({"operation": "register.load"})
+        logged = Step(tx, utc_now(), []).log({"operation": "register.load", "outcome": "in-force"})
         row = Snapshot(
             snapshot_id=snapshot_id,
             owner=owner.oin,

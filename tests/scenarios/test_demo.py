@@ -4,6 +4,7 @@
 import json
 import os
 import socket
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -77,6 +78,30 @@ def test_what_follows_an_exchange_is_played_and_told(demo_run: DemoRun) -> None:
         "recall": 1,
         "destroy": 1,
     }
+
+
+def test_the_keys_change_twice_and_an_epoch_ends(demo_run: DemoRun) -> None:
+    told = demo_run.report["epochs"]
+    first, second, third = told["begun"]
+    assert told["sealed_anew"] == {"from": second, "in": third}
+    assert told["asked_in"] == told["found_in"] == [first, third]
+    assert (told["retired"], told["destroyed_by"]) == (second, 2)
+    assert told["seeds"] == [[first, third]] * 2
+    with closing(sqlite3.connect(demo_run.folder / "broker" / "broker.sqlite")) as database:
+        rows = database.execute("SELECT entry FROM log_entry ORDER BY log_index").fetchall()
+    entries = [json.loads(entry) for (entry,) in rows]
+    acts = ("epoch.announce", "epoch.compromise", "key.retire", "key.destroy")
+    assert [(e["operation"], e["epoch"]) for e in entries if e["operation"] in acts] == [
+        ("epoch.announce", first),
+        ("epoch.announce", second),
+        ("epoch.compromise", second),
+        ("epoch.announce", third),
+        ("key.retire", second),
+        ("key.destroy", second),
+        ("key.destroy", second),
+    ]
+    for one in ("evaluator-a", "evaluator-b"):
+        assert second not in (demo_run.folder / one / "seeds.json").read_text("ascii")
 
 
 def test_every_kind_of_outcome_is_told_once(demo_run: DemoRun) -> None:

@@ -36,7 +36,7 @@ def test_a_watch_fires_by_itself_and_can_be_taken_back(shared: Scene, run_as: As
     shown = run_as(body, "watch", "--json")
     assert [each["entries"] for each in shown.data["lists"]] == [10]
     assert "90 days left" in shown.said
-    assert run_as(body, "watch", "--stop", "--json").data == {"lists": []}
+    assert run_as(body, "watch", "--stop", "--json").data == {"lists": [], "epochs_without_list": []}
 
     long = run_as(body, "watch", clients, "--body", body.name, "--out", out, "--days", "200", "--json")
     assert (long.code, long.data["lists"][0]["reason"]) == (3, "WATCH_TOO_LONG")

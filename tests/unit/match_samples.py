@@ -24,6 +24,7 @@ from sluis.errors import NotPermitted
 from sluis.identifiers import Identifier, IdentifierType
 from sluis.v1 import envelope_pb2, exchange_pb2
 from sluis.wire import receipt_from_wire
+from tests.actors import Actor
 from tests.world import AGREEMENT, EPOCH, KIND, ORIGIN, PURPOSE, VALUES, FakeContext, World, bundle
 
 
@@ -82,6 +83,9 @@ class Body:
     world: World
     folder: Path
     epochs: Sequence[str] = (EPOCH,)
+    asker: Actor | None = None  # the certification body, unless another
+    agreement: str = AGREEMENT
+    senders: Sequence[Actor] = ()  # besides those whom the world admits by itself
     spent: Collection[str] = ()
     kept: list[ReceivedSignal] = field(default_factory=list)
     lose: list[int] = field(default_factory=list)
@@ -96,7 +100,7 @@ class Body:
 
     def connect(self) -> Matcher:
         """A kit on the files of this folder, as after a start."""
-        world, actor = self.world, self.world.cast.body
+        world, actor = self.world, self._actor
         broker = world.broker
         service = ExchangeService(
             broker.exchange, broker.matching, broker.mailbox, world.store, broker.desk.signer, world.clock
@@ -135,13 +139,17 @@ class Body:
         )
         return Matcher(
             oin=actor.oin,
-            agreement=AGREEMENT,
+            agreement=self.agreement,
             connections=connections,
             trust=trust,
             pseudonymiser=MadePseudonyms(self.epochs, self.spent),  # type: ignore[arg-type]  # as much as it uses
             receiver=receiver,
             memory=MatchMemory(runs=self.runs, digests=self.digests),
         )
+
+    @property
+    def _actor(self) -> Actor:
+        return self.asker or self.world.cast.body
 
     def close(self) -> None:
         """Close the files, as a process that ends does."""
@@ -169,7 +177,7 @@ class Body:
                 yield frame
 
         number = 0
-        async for response in service.Match(seen(), FakeContext(self.world.cast.body)):
+        async for response in service.Match(seen(), FakeContext(self._actor)):
             if number == lose:
                 raise broken()
             number += 1
@@ -179,13 +187,14 @@ class Body:
         self, service: ExchangeService, request: exchange_pb2.FetchDigestRequest
     ) -> AsyncIterator[exchange_pb2.FetchDigestResponse]:
         self.fetched.append(request)
-        async for part in service.FetchDigest(request, FakeContext(self.world.cast.body)):
+        async for part in service.FetchDigest(request, FakeContext(self._actor)):
             for sent in self.change(part) if self.change else [part]:
                 yield sent
 
     async def _card_at(self, oin: str, log_index: int, at: datetime) -> Any:
         assert log_index < self.world.size
-        return next(one.card for one in self.world.cast.registered if one.oin == oin)
+        known = (*self.world.cast.registered, *self.senders)
+        return next(one.card for one in known if one.oin == oin)
 
     def _check_receipt(self, message: envelope_pb2.Receipt, entry: bytes) -> Any:
         receipt = receipt_from_wire(message)

@@ -7,6 +7,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from sluis.envelope import Delivery, Envelope, Field, Header, Suite, seal
+from sluis.header import MAX_ALIASES
 from sluis.identifiers import Oin
 from sluis.sealing_keys import SealingKey
 from sluis.signing import SigningKey
@@ -51,6 +52,7 @@ field_lists = st.lists(
 claim_sets = st.dictionaries(
     names, st.text(st.characters(exclude_categories=["Cs"]), max_size=50), max_size=5
 )
+pseudonyms = st.binary(min_size=16, max_size=16)
 terms = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 uuids = st.integers(0, 2**128 - 1).map(
     lambda number: UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | 7 << 76 | 2 << 62)
@@ -61,6 +63,7 @@ uuids = st.integers(0, 2**128 - 1).map(
 def headers(draw: st.DrawFn) -> Header:
     """Draw any valid header."""
     created = draw(st.integers(0, 4_000_000_000_000))
+    pseudonym, *aliases = draw(st.lists(pseudonyms, min_size=1, max_size=MAX_ALIASES + 1, unique=True))
     return Header(
         signal_id=draw(uuids),
         suite=draw(st.sampled_from(Suite)),
@@ -71,11 +74,12 @@ def headers(draw: st.DrawFn) -> Header:
         purpose=draw(terms),
         delivery=draw(st.sampled_from(Delivery)),
         epoch=draw(st.from_regex(r"[A-Za-z0-9-]{1,16}", fullmatch=True)),
-        pseudonym=draw(st.binary(min_size=16, max_size=16)),
+        pseudonym=pseudonym,
         created_at_ms=created,
         expires_at_ms=created + draw(st.integers(1, 10**12)),
         previous=draw(st.none() | uuids),
         claims=draw(claim_sets),
+        aliases=tuple(sorted(aliases)),
     )
 
 

@@ -73,7 +73,7 @@ class Write:
     def settle(self, step: Step) -> int:
         if self.before:
             raise self.before
-        index = step.log({"operation": self.name}).index
+        index = step.log({"operation": "log.read", "reader": self.name}).index
         if self.wake:
             self._deliver(step, index)
         if self.after:
@@ -149,7 +149,7 @@ class Bench:
 
     def logged(self) -> list[Any]:
         rows = self.store.inner.entries(0, 1000)
-        return [parse_canonical(row.entry)["operation"] for row in rows]
+        return [parse_canonical(row.entry)["reader"] for row in rows]
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ class Count:
 
     def settle(self, step: Step) -> int:
         before = step.tx.head.tree.size
-        step.log({"operation": f"saw {before}"})
+        step.log({"operation": "log.read", "reader": f"saw {before}"})
         return before
 
 
@@ -374,7 +374,7 @@ async def test_a_clock_set_back_stops_the_log_rather_than_turn_it_back(bench: Be
     bench.clock.move(milliseconds=1)
     await bench.committer.submit(Write("second"))
     rows = [parse_canonical(row.entry) for row in bench.store.inner.entries(0, 10)]
-    assert [row["operation"] for row in rows] == ["first", "second"]
+    assert [row["reader"] for row in rows] == ["first", "second"]
     assert rows[0]["time"] == rows[1]["time"] == "2026-06-22T10:00:00.000Z"
 
 

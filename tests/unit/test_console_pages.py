@@ -27,7 +27,10 @@ from tests.world import FIRM, World
 MATRIX = {
     "today": {Role.OFFICER, Role.AUTHORITY, Role.OPERATOR},
     "timeline": {Role.OFFICER, Role.AUTHORITY},
-    **{name: set(Role) for name in ("log", "consistency", "proof", "parties")},
+    **{
+        name: set(Role)
+        for name in ("log", "consistency", "proof", "parties", "epochs", "entry", "find_entry")
+    },
     "exchanges": {Role.OFFICER, Role.AUTHORITY},
     "exchanges_save": {Role.OFFICER, Role.AUTHORITY},
     "exchanges_forget": {Role.OFFICER, Role.AUTHORITY},

@@ -4,6 +4,7 @@
 import csv
 import html
 import io
+from uuid import UUID
 
 import pytest
 
@@ -123,3 +124,40 @@ async def test_what_ended_without_a_record_is_told_today(world: World, exchange:
         assert sentence not in html.unescape((await browser.get("/")).text)
     await sweep(world)
     assert sentence not in await text_of(world, "/")
+
+
+@pytest.mark.parametrize("act", ["recall", "rectify"])
+async def test_of_a_signal_that_was_taken_back_the_page_says_that_only_an_envelope_is_left(
+    world: World, exchange: int, act: str
+) -> None:
+    signal_id = UUID(world.entries()[exchange]["exchange"])
+    world.clock.move(days=2)
+    await world.follow_up(act, signal_id, world.cast.nla)
+    follow(world)
+    index = next(i for i, entry in enumerate(world.entries()) if entry["operation"] == f"followup.{act}")
+    for actor in (world.cast.nla, world.cast.sna):
+        page = await text_of(world, f"/uitwisseling/{exchange}", actor=actor)
+        assert "De gegevens worden vernietigd op" not in page
+        assert 'De inhoud is bij deze dienst verwijderd op <time datetime="2026-06-24T10:00:00Z">' in page
+        assert f"nam het signaal terug of verbeterde het (regel {index} van het logboek)" in page
+        assert "een envelop zonder inhoud" in page
+        assert "Ook dat wordt vernietigd op" in page
+        assert "2027-06-22T10:00:00Z" in page
+    world.clock.move(days=365)
+    await sweep(world)
+    assert "De gegevens zijn vernietigd op" in await text_of(world, f"/uitwisseling/{exchange}")
+
+
+async def test_what_was_taken_back_under_a_hold_is_kept_whole_and_the_page_says_so(
+    world: World, exchange: int
+) -> None:
+    entry = world.entries()[exchange]
+    office = Office(world)
+    hold = office.hold(entry["exchange"])
+    await world.follow_up("recall", UUID(entry["exchange"]), world.cast.nla)
+    follow(world)
+    assert "De gegevens blijven bewaard" in await text_of(world, f"/uitwisseling/{exchange}")
+    office.lift(hold)
+    page = await text_of(world, f"/uitwisseling/{exchange}")
+    assert "De gegevens worden vernietigd op" in page
+    assert "envelop zonder inhoud" not in page

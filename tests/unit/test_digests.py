@@ -325,3 +325,24 @@ async def test_a_pseudonym_of_another_epoch_is_a_miss(world: World, body: Body) 
     index = await digest_index(world)
     answer = await world.ask(pseudonym_of(firm(1), "2025"), digest_index=index)
     assert list(answer.hits) == []
+
+
+async def test_digests_of_an_epoch_that_has_ended_are_deleted_and_those_of_others_stay(
+    world: World, tmp_path: Path
+) -> None:
+    publish_epochs(world, "2025", EPOCH)
+    await deposit(world, firm(1))
+    body = Body(world, tmp_path, epochs=("2025", EPOCH))
+    await body.match(CLIENTS, private=True)
+    old, new = (
+        DigestDomain(agreement=AGREEMENT, recipient=world.cast.body.oin, kind=KIND, epoch=epoch)
+        for epoch in ("2025", EPOCH)
+    )
+    assert DigestDomain.decode(old.encode()) == old
+    assert body.digests.newest(old) > 0
+    assert body.digests.forget_epoch("2024") == 0
+    assert body.digests.forget_epoch("2025") == 1
+    assert body.digests.forget_epoch("2025") == 0
+    assert body.digests.newest(old) == 0
+    assert body.digests.newest(new) > 0
+    body.close()

@@ -7,12 +7,12 @@ from uuid import uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sealed_samples import HEADER, headers
+from sealed_samples import HEADER, headers, pseudonyms
 
 from sluis.encoding import lp
 from sluis.envelope import Header
 from sluis.errors import InvalidInput
-from sluis.header import MAX_CLAIMS
+from sluis.header import MAX_ALIASES, MAX_CLAIMS
 
 
 @settings(max_examples=100)
@@ -81,6 +81,57 @@ def test_claims_in_another_order_or_twice_are_refused() -> None:
 def test_a_header_that_breaks_a_rule_cannot_be_made(changes: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match="malformed-request"):
         replace(HEADER, **changes)  # type: ignore[arg-type]  # wrong on purpose
+
+
+ALIASES = tuple(bytes([number]) * 16 for number in range(1, MAX_ALIASES + 1))
+
+
+def test_a_header_without_aliases_has_the_bytes_that_it_always_had() -> None:
+    with_some = replace(HEADER, aliases=ALIASES[:2])
+    assert with_some.encode() == HEADER.encode() + lp(ALIASES[0] + ALIASES[1])
+    assert with_some.pseudonyms == (HEADER.pseudonym, *ALIASES[:2])
+    assert (HEADER.aliases, HEADER.pseudonyms) == ((), (HEADER.pseudonym,))
+
+
+def test_aliases_read_back_from_their_bytes() -> None:
+    for count in range(MAX_ALIASES + 1):
+        header = replace(HEADER, aliases=ALIASES[:count])
+        assert Header.decode(header.encode()) == header
+        assert Header.decode(header.encode()).aliases == ALIASES[:count]
+
+
+@pytest.mark.parametrize(
+    ("aliases", "code"),
+    [
+        (b"", "malformed-encoding"),  # the part would not be there
+        (bytes(15), "malformed-request"),
+        (ALIASES[0] + b"\0", "malformed-request"),
+        (ALIASES[1] + ALIASES[0], "malformed-request"),
+        (ALIASES[0] * 2, "malformed-request"),
+        (HEADER.pseudonym, "malformed-request"),
+        (b"".join(ALIASES) + b"\xff" * 16, "malformed-request"),
+    ],
+)
+def test_aliases_in_another_form_are_refused(aliases: bytes, code: str) -> None:
+    with pytest.raises(InvalidInput, match=code):
+        Header.decode(HEADER.encode() + lp(aliases))
+
+
+@settings(max_examples=100)
+@given(aliases=st.lists(pseudonyms, max_size=MAX_ALIASES + 2))
+def test_only_one_order_of_aliases_is_taken(aliases: list[bytes]) -> None:
+    encoded = HEADER.encode() + lp(b"".join(aliases))
+    fits = aliases == sorted({*aliases} - {HEADER.pseudonym}) and 0 < len(aliases) <= MAX_ALIASES
+    if fits:
+        assert Header.decode(encoded).aliases == tuple(aliases)
+    else:
+        with pytest.raises(InvalidInput):
+            Header.decode(encoded)
+
+
+def test_nothing_follows_the_aliases() -> None:
+    with pytest.raises(InvalidInput, match="malformed-encoding"):
+        Header.decode(replace(HEADER, aliases=ALIASES).encode() + lp(ALIASES[0]))
 
 
 def test_a_header_has_at_most_32_claims() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sluis.client.registrar import Registrar
 from sluis.errors import SluisError
 from sluis.pseudonyms import PseudonymisationDomain
 from sluis.v1 import directory_pb2
@@ -80,6 +81,31 @@ async def test_an_announced_epoch_begins_at_its_moment_and_not_by_its_name(
     world.clock.move(days=10)
     assert await current(desk) == "zomer"
     assert await desk.pseudonymiser.epochs(AGREEMENT, sna) == ["2026", "zomer"]
+
+
+async def test_a_register_is_loaded_in_an_epoch_that_was_announced_a_moment_ago(
+    desk: Desk, world: World, evaluators: Evaluators, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sna = world.cast.sna.oin
+    assert await desk.pseudonymiser.epochs(AGREEMENT, sna, to_load=True) == ["2026"]  # and kept for a minute
+    await evaluators.publish("2027")
+    office(world).announce("2027", MOMENTS["2027"], "test")
+    registrar = Registrar(
+        oin=sna,
+        agreement=AGREEMENT,
+        keys=desk.ring,
+        connections=desk.connections,
+        trust=desk.trust,
+        pseudonymiser=desk.pseudonymiser,
+    )
+    loaded: list[str] = []
+
+    async def note(_register: str, _recipient: str, epoch: str, *_: object) -> None:
+        loaded.append(epoch)
+
+    monkeypatch.setattr(registrar, "_load", note)
+    await registrar.load("certificates", sna, [], kind="CERTIFICATE_STATUS", purpose="CERTIFICAATBEOORDELING")
+    assert loaded == ["2026", "2027"]
 
 
 async def test_lists_of_several_epochs_come_from_one_blinding_and_then_from_the_cache(
@@ -163,13 +189,22 @@ async def test_a_kit_that_was_away_for_two_epochs_catches_up(
     for shares in evaluators.shares.values():
         del shares._seeds["2026"], shares._seeds["2027"]
         shares._keys.clear()
+    cleared: list[str] = []
     with desk_of(world, evaluators, world.cast.nla, tmp_path / "nla") as desk:
+        desk.epochs.when_ended(cleared.append)
         assert await desk.pseudonymiser.epochs(AGREEMENT, sna) == ["2028"]
+        assert sorted(cleared) == ["2026", "2027"]
         gone = PseudonymisationDomain(agreement=AGREEMENT, recipient=sna, epoch="2026")
         assert desk.cache.get_many(gone, FIRMS) == [None] * len(FIRMS)
         assert desk.state.pinned(world.cast.evaluators[0].oin, gone) is None
         assert await current(desk) == "2028"
         assert len(set((await computed(desk, "2028"))["2028"])) == len(FIRMS)
+        assert len(cleared) == 2
+    # What another version left, and would never be told of again, is cleared too.
+    with desk_of(world, evaluators, world.cast.nla, tmp_path / "nla") as desk:
+        desk.epochs.when_ended(cleared.append)
+        await current(desk)
+    assert sorted(cleared) == ["2026", "2026", "2027", "2027"]
 
 
 async def test_a_broker_cannot_take_back_what_it_showed(

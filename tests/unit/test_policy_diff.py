@@ -312,7 +312,7 @@ CATALOGUE: list[tuple[str, str, str, str, str]] = [
     ("fields", "dutch: plaats", "dutch: woonplaats", "same", "veld city (woonplaats): alleen de tekst"),
     ("fields", "max_length: 100", "max_length: 150", "both", "veld city (plaats): de vorm of betekenis"),
     ("facts", "owner_role: certificate-foundation", "owner_role: witness", "both", "feit certificate_valid"),
-    ("kinds", "subject: vestiging", "subject: bsn", "both", "soort signaal FINE_IMPOSED"),
+    ("kinds", "subject: vestiging", "subject: kvk", "both", "soort signaal FINE_IMPOSED"),
     ("purposes", "purposes:\n", "purposes:\n  NEW: {dutch: iets, english: x}\n", "same", "nieuw in de catalogus: doel"),
     ("laws", "valid_from: 2018-05-25", "valid_from: 2018-05-24", "same", "UAVG: nieuwe tekst van artikel 22"),
     ("laws", "title: Wet allocatie", "title: Wet op de allocatie", "same", "Waadi: naam of nummer"),

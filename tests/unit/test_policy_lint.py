@@ -194,6 +194,16 @@ def test_some_data_never_go_to_a_private_party(field: str) -> None:
     assert "may not go to a private party; take it out" in message
 
 
+@pytest.mark.parametrize("kind", ["WAV-PERSOON", "SOCIAL_SECURITY_DATA"])
+def test_a_kind_about_persons_never_goes_to_a_private_party(kind: str) -> None:
+    rule = RULE.replace("kinds: [FINE_IMPOSED]", f"kinds: [FINE_IMPOSED, {kind}]")
+    rule = rule.replace("[law, lint_person, lint_health, lint_offence]", "[law]")
+    read_bundle({**FULL, NAME: finished(rule)})
+    private = rule.replace("recipient_roles: [labour-inspectorate]", "recipient_roles: [certification-body]")
+    message = refused({**FULL, NAME: finished(private)}, NAME, "kinds:")
+    assert f"`{kind}` is about persons and may not go to a private party" in message
+
+
 def test_an_id_is_given_once_over_all_agreements() -> None:
     taken = min(read_bundle(FULL).agreements["waadi-14b"].rules, key=lambda rule: rule.id).id
     files = with_change("id: lint-permit", f"id: {taken}")

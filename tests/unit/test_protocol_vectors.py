@@ -91,7 +91,7 @@ def test_pseudonyms_follow_from_the_transcript() -> None:
         assert output[:16].hex() == subject["pseudonym"]
 
 
-@pytest.mark.parametrize("which", ["header", "minimal_header"])
+@pytest.mark.parametrize("which", ["header", "minimal_header", "person_header"])
 def test_headers_decode_to_their_parts(which: str) -> None:
     vector = FIXED[which]
     header = Header.decode(unhex(vector["encoded"]))
@@ -99,6 +99,7 @@ def test_headers_decode_to_their_parts(which: str) -> None:
     assert str(header.signal_id) == vector["signal_id"]
     assert header.pseudonym.hex() == vector["pseudonym"]
     assert dict(header.claims) == vector["claims"]
+    assert [alias.hex() for alias in header.aliases] == vector.get("aliases", [])
     assert (None if header.previous is None else str(header.previous)) == vector["previous"]
     for name in ("suite", "agreement", "sender", "recipient", "kind", "purpose", "delivery", "epoch"):
         assert getattr(header, name) == vector[name]

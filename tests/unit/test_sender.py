@@ -18,7 +18,7 @@ from sluis.client.keyring import KeyRing
 from sluis.client.outbox import Outbox
 from sluis.client.sender import Draft, PushOutcome, Sender, check_fields
 from sluis.errors import InvalidInput, NotAuthentic, SluisError, Unavailable
-from sluis.header import new_uuid7
+from sluis.header import Header, new_uuid7
 from sluis.identifiers import Identifier, IdentifierType
 from sluis.sealing_keys import Suite
 from sluis.v1 import envelope_pb2, exchange_pb2
@@ -228,6 +228,22 @@ async def test_outcomes_come_in_the_order_of_the_drafts(office: Office) -> None:
     for outcome in outcomes:
         entry = office.world.entries(outcome.log_index or 0)[0]
         assert entry["decision"] == ("permit" if outcome.permitted else "deny")
+
+
+async def test_each_draft_gets_its_own_pseudonyms_and_its_aliases_in_canonical_form(office: Office) -> None:
+    one, two, three = (office.draft(number) for number in (1, 2, 3))
+    drafts = [one, replace(two, aliases=(firm(9), firm(8), firm(9), two.subject)), three]
+    outcomes = await office.sender.push(drafts)
+    assert [outcome.error for outcome in outcomes] == ["", "aliases-not-due", ""]  # a fine has none
+    [frame] = office.line.written
+    headers = [_header(request) for request in frame]
+    assert [header.pseudonym for header in headers] == [pseudonym(firm(number).value) for number in (1, 2, 3)]
+    aliases = tuple(sorted(pseudonym(firm(number).value) for number in (8, 9)))
+    assert [header.aliases for header in headers] == [(), aliases, ()]
+
+
+def _header(request: bytes) -> Header:
+    return Header.decode(exchange_pb2.PushRequest.FromString(request).envelope.header)
 
 
 async def test_a_second_run_sends_nothing_and_tells_the_same(office: Office) -> None:

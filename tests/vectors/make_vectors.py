@@ -44,6 +44,7 @@ from tests.vectors.vector_inputs import (
     WITHHELD,
     WITNESS,
     header,
+    person_header,
     pseudonym_share,
     scalar,
     sealed_sample,
@@ -146,6 +147,7 @@ def header_vectors(value: Header) -> dict[str, Any]:
         "expires_at_ms": value.expires_at_ms,
         "previous": str(value.previous),
         "claims": dict(value.claims),
+        **({"aliases": [alias.hex() for alias in value.aliases]} if value.aliases else {}),
         "encoded": value.encode().hex(),
         "hash": manifest.sha256(value.encode()).hex(),
     }
@@ -285,6 +287,7 @@ def deterministic() -> dict[str, Any]:
         "header": header_vectors(header()),
         "minimal_header": header_vectors(replace(header(Suite.X25519), previous=None, claims={}))
         | {"previous": None},
+        "person_header": header_vectors(person_header()),
         "sealing": field_vectors(),
         "redaction": redaction_vectors(),
         "register": register_vectors(),

@@ -3,6 +3,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import UUID
 
 from sluis import oprf
@@ -90,6 +91,14 @@ def header(suite: Suite = Suite.XWING) -> Header:
         expires_at_ms=CREATED_MS + 180 * 86_400_000,
         previous=UUID("019f1d5c-0000-7000-8000-000000000001"),
         claims={"law": "WML", "article": "18b(2)", "decided_on": "2026-06-01"},
+    )
+
+
+def person_header() -> Header:
+    """Return the header of a deposit about a person without a number, who has three pseudonyms."""
+    aliases = tuple(sorted(secret(f"alias {number}", 16) for number in (1, 2)))
+    return replace(
+        header(), kind="WAV-PERSOON", purpose="WAV-TOEZICHT", delivery=Delivery.ON_MATCH, aliases=aliases
     )
 
 

@@ -3,6 +3,8 @@
 
 from broker.console.views import (
     destroyed,
+    entry,
+    epochs,
     exchange,
     exchanges,
     participants,
@@ -33,6 +35,8 @@ PAGES = (
     *proposals.PAGES,
     *trial.PAGES,
     *record.PAGES,
+    *entry.PAGES,
+    *epochs.PAGES,
     *participants.PAGES,
     *subject.PAGES,
     *reports.PAGES,

@@ -8,6 +8,7 @@ from broker.console.flows import Named
 from broker.console.listing import Cell, Column, Kind, Listing
 from broker.console.pages import EVERYONE, OIN, Context, Page, View
 from broker.console.reading_register import Participant
+from broker.console.views.entry import PATH as ENTRY
 from broker.storage.port import DomainKeyRow, Officer, PartyStatus
 
 SOON = timedelta(days=60)
@@ -98,6 +99,7 @@ def _key(named: Named, row: DomainKeyRow) -> dict[str, Cell]:
         "evaluator_name": named.party(row.evaluator),
         "key": hashlib.sha256(row.publication).hexdigest(),
         "log_index": row.log_index,
+        "log_index_href": f"{ENTRY}/{row.log_index}",
     }
 
 
@@ -109,6 +111,7 @@ def _officer(context: Context, named: Named, row: Officer) -> dict[str, Cell]:
         "function": named.function(row.function),
         "status": context.t("officer.active" if row.active else "officer.retired"),
         "log_index": row.log_index,
+        "log_index_href": f"{ENTRY}/{row.log_index}",
     }
 
 

@@ -13,6 +13,8 @@ from broker.console.pages import EVERYONE, Context, Page, View, moment_of
 from broker.console.people import Role
 from broker.console.reading_counts import Counts, last_days, window
 from broker.console.render import grouped
+from broker.console.views.epochs import PATH as EPOCHS
+from broker.console.views.epochs import in_short, waiting
 from broker.console.views.watches import watches
 from broker.oversight.anomalies import anomalies
 from broker.policy.analyse import endings
@@ -51,7 +53,12 @@ def show(context: Context) -> View:
         "log_size": context.reader.log_size(),
         "record": record_of(context),
         "counted": context.officer.role is not Role.OPERATOR,
-        "tasks": [*_stopped(context, named), *_ending(context, named, today)],
+        "epochs": in_short(context),
+        "tasks": [
+            *(Task(text=text, href=EPOCHS) for text in waiting(context, named)),
+            *_stopped(context, named),
+            *_ending(context, named, today),
+        ],
     }
     if values["counted"]:
         counts = context.reader.counts
