@@ -372,3 +372,12 @@ async def test_the_index_can_be_filled_anew(world: World) -> None:
 def test_nobody_but_the_authority_may_count(world: World) -> None:
     with pytest.raises(NotPermitted):
         Oversight(world.store, officer_of(world.cast.nla)).year(YEAR)
+
+
+async def test_what_is_destroyed_later_changes_no_number(world: World) -> None:
+    await lived(world)
+    then = plain(from_index(world.store))
+    world.clock.move(days=3 * 365)
+    destroyed = await sweep(world)
+    assert destroyed.signals > 0
+    assert plain(from_index(world.store)) == then == plain(recounted(world.entries()).year())
