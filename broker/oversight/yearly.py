@@ -35,7 +35,6 @@ NOTICES = (Notice.MUST.value, DELAYABLE, Notice.MUST_NOT.value, Notice.MAY.value
 KINDS = ("A1_VERDICT", "A1-FRAUDE", "HUISV-OVERBEW", "HUISV-AFHANK", "SNF_NORM_BREACH")
 OTHER, UNKNOWN = "other", "unknown"
 WRONG_RECIPIENT = "WRONG_RECIPIENT"  # a reason of a recall (policies/catalog/follow_ups.yaml)
-
 PASSED = ((TOTAL, RELEASED), (TOTAL, PARTLY))  # which may all have reached their recipient
 
 RoleOf = Callable[[str], str]  # the role of a participant, by OIN; `UNKNOWN` where there is none
