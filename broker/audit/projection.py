@@ -24,9 +24,11 @@ from broker.storage.asked_port import AskedCount, AskedKey, AskedMode
 from broker.storage.port import LogRow, Store
 from broker.storage.projected import (
     ACKNOWLEDGE,
+    DELAYABLE,
     DENIED,
     ENDS,
     FOLLOW_UP,
+    NOTED,
     PARTLY,
     RELEASED,
     Batch,
@@ -37,6 +39,7 @@ from broker.storage.projected import (
     month_bucket,
 )
 from sluis.errors import NotFound, SluisError
+from sluis.policy.rules import Notice
 
 log = structlog.get_logger("broker.projection")
 
@@ -46,6 +49,7 @@ BUSY = 250  # entries a second
 PATIENCE = 60.0  # seconds that it gives way
 UNKNOWN = "?"
 _MEMBERS = ("operation", "sender", "recipient", "agreement", "kind", "purpose", "policy")
+_DECIDED = ("result", "rule", "reason", "policy", "notice")
 
 # The category of a field under the rules with a digest.
 CategoryOf: TypeAlias = Callable[[str, str], str]
@@ -122,7 +126,7 @@ def project(
 ) -> Batch:
     """What contiguous entries add; `rows_at` gives earlier rows, for what was delivered then."""
     parsed = [(row.log_index, entry) for row in entries if (entry := _read(row)) is not None]
-    before = {int(entry["previous"]) for _, entry in parsed if "decision" not in entry}
+    before = {int(entry["previous"]) for _, entry in parsed if _tells(entry)}
     start, end = entries[0].log_index, entries[-1].log_index + 1
     earlier = rows_at([index for index in before if index < start])
     taken: dict[int, ExchangeRow] = {}
@@ -133,6 +137,9 @@ def project(
             if (shape := seen.get(key := _shaping(entry))) is None:
                 shape = seen[key] = shape_of(entry, category_of)
             taken[index] = _row(index, entry, shape)
+            continue
+        if not _tells(entry):
+            taken[index] = replace(_row(index, entry, _noted(entry)), exchange="", previous=None)
             continue
         at = entry["previous"]
         signal = taken.get(at) or moved.get(at) or earlier.get(at)
@@ -166,15 +173,21 @@ def project(
 
 
 def _read(row: LogRow) -> Mapping[str, Any] | None:
-    """The entry, when it is of an exchange. What no broker wrote is for the log's verifier to report."""
+    """The entry, when it is of an exchange or noted. What no broker wrote is for the log's verifier to report."""
     try:
         entry = json.loads(row.entry.decode())
         operation = entry["operation"]
     except (ValueError, TypeError, KeyError):
         log.error("projection.entry-unreadable", log_index=row.log_index)
         return None
-    tells = operation in (ACKNOWLEDGE, *ENDS) or (operation.startswith(FOLLOW_UP) and "previous" in entry)
-    return entry if tells or "decision" in entry else None
+    return entry if operation in NOTED or "decision" in entry or _tells(entry) else None
+
+
+def _tells(entry: Mapping[str, Any]) -> bool:
+    """Whether it tells something of a signal, and decides nothing."""
+    operation = entry["operation"]
+    about = operation in (ACKNOWLEDGE, *ENDS) or (operation.startswith(FOLLOW_UP) and "previous" in entry)
+    return about and "decision" not in entry
 
 
 def _shaping(entry: Mapping[str, Any]) -> tuple[object, ...]:
@@ -186,6 +199,7 @@ def _shaping(entry: Mapping[str, Any]) -> tuple[object, ...]:
         *(reason["code"] for reason in entry["reasons"][:1]),
         tuple(entry["released"]),
         bool(entry["withheld"]),
+        _notice(entry),
     )
 
 
@@ -202,10 +216,17 @@ def shape_of(entry: Mapping[str, Any], category_of: CategoryOf) -> Shape:
         delivery=entry.get("delivery", ""),
         outcome=entry.get("outcome", ""),
         acknowledged="no" if delivered else "",
+        notice=_notice(entry),
         articles=tuple(sorted({article for rule in rules for article in rule["basis"]})),
         categories=tuple(sorted({category_of(entry["policy"], name) for name in released})),
     )
     return _known(shape)
+
+
+def _notice(entry: Mapping[str, Any]) -> str:
+    duties = entry.get("obligations", {})
+    notice = str(duties.get("notice", ""))
+    return DELAYABLE if notice == Notice.MUST and duties.get("delay_grounds") else notice
 
 
 @lru_cache(maxsize=20_000)
@@ -225,10 +246,34 @@ def _told(signal: Shape, entry: Mapping[str, Any]) -> Shape:
     shape = replace(
         signal,
         operation=entry["operation"],
-        **dict.fromkeys(("result", "rule", "reason", "policy", "delivery", "acknowledged"), ""),
+        **dict.fromkeys((*_DECIDED, "delivery", "acknowledged"), ""),
         outcome=entry["outcome"],
         articles=(),
         categories=(),
+    )
+    return _known(shape)
+
+
+def _noted(entry: Mapping[str, Any]) -> Shape:
+    """The shape of an entry about no exchange: who it is about, and which sort it is."""
+    party = str(entry.get("reader") or entry.get("party") or "")
+    outcome = str(entry.get("scope", ""))
+    if "found" in entry:
+        outcome = "found" if entry["found"] else "nothing"
+    shape = Shape(
+        operation=entry["operation"],
+        sender=party,
+        recipient=party,
+        agreement="",
+        kind="",
+        purpose="",
+        result="",
+        rule="",
+        reason="",
+        policy="",
+        delivery="",
+        outcome=outcome,
+        acknowledged="",
     )
     return _known(shape)
 

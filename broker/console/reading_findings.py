@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from broker.console.people import Officer, Role
-from broker.oversight.aftermath import Aftermath, aftermath
 from broker.oversight.findings import Finding
 from broker.oversight.population import is_private_of, population
 from broker.oversight.reviewing import Population, finding_of
+from broker.oversight.yearly import Year, count_year
 from broker.storage.finding_port import DrawRow
 from broker.storage.port import Store
 from broker.storage.projected import EVERY, Days, ExchangeRow, Facets, Filter, Results, Sight
@@ -93,11 +93,11 @@ class Oversight:
             before = page[-1].log_index
         return found
 
-    def aftermath(self, days: Days) -> Aftermath:
-        """What came of the signals of all. Raises NotPermitted for who may not see all."""
+    def year(self, days: Days) -> Year:
+        """The numbers of a year, over all. Raises NotPermitted for who may not see all."""
         if self._scope:
             raise NotPermitted("not-your-role")
-        return aftermath(self._store, days)
+        return count_year(self._store, days)
 
     def exchange(self, exchange: str) -> Sequence[ExchangeRow]:
         """All entries of one exchange. Raises NotFound also for one that is not hers."""

@@ -8,7 +8,7 @@ of them in the year, and duties that were due in it. So feedback on the signals 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from statistics import median
 
@@ -24,11 +24,12 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A signal with feedback: when it reached its recipient, the first feedback, and the last outcome."""
+    """A signal with feedback: when it reached its recipient, the first feedback, and what the last one says."""
 
     delivered_ms: int
     told_ms: int
     outcome: str
+    measure: str = NONE
 
     @property
     def days(self) -> int:
@@ -44,12 +45,18 @@ class Aftermath:
     told: Sequence[Told]
     taken_back: Mapping[str, int]  # signals, by act
     late: Mapping[str, int]  # duties, by act
+    recalled: Mapping[str, int] = field(default_factory=dict)  # signals, by the reason
 
     @property
     def outcomes(self) -> Mapping[str, int]:
         """Signals by their last outcome; under `NONE` those without feedback."""
         found = Counter(one.outcome for one in self.told)
         return {**found, NONE: self.delivered - len(self.told)}
+
+    @property
+    def measures(self) -> Mapping[str, int]:
+        """Signals with feedback by the measure that the last one names; under `NONE` those without."""
+        return {NONE: 0, **Counter(one.measure for one in self.told)}
 
     def median_days(self, minimum: int) -> int | None:
         """The median of the days from signal to feedback; None of fewer than `minimum` signals."""
@@ -59,11 +66,14 @@ class Aftermath:
 def aftermath(store: Store, days: Days) -> Aftermath:
     """Count over all participants: for the authority alone."""
     agreements = store.exchange_index.facets(Sight.everything(), Filter(), None).counts["agreement"]
+    taken_back = {act.value: _said(store, act, agreements, days) for act in TAKEN_BACK}
+    recalls = taken_back[Act.RECALL].values()
     return Aftermath(
         delivered=store.exchange_index.facets(Sight.everything(), DELIVERED, days).total,
         told=_told(store, agreements, days),
-        taken_back={act.value: len(_said(store, act, agreements, days)) for act in TAKEN_BACK},
-        late=store.follow_ups.count_late(*_bounds(days)),
+        taken_back={act: len(said) for act, said in taken_back.items()},
+        recalled=Counter(one[-1][1].codes["reason"] for one in recalls),
+        late=store.follow_ups.count_late(*bounds(days)),
     )
 
 
@@ -89,8 +99,14 @@ def _told(store: Store, agreements: Iterable[str], days: Days) -> list[Told]:
         (first, _), (_, last) = one[0], one[-1]
         delivered = _delivered(store, pushes.get(first.previous or 0))
         if delivered is not None and _is_in(delivered.time_ms, days):
-            outcome = last.codes["outcome"]
-            found.append(Told(delivered_ms=delivered.time_ms, told_ms=first.time_ms, outcome=outcome))
+            found.append(
+                Told(
+                    delivered_ms=delivered.time_ms,
+                    told_ms=first.time_ms,
+                    outcome=last.codes["outcome"],
+                    measure=last.codes.get("measure", NONE),
+                )
+            )
     return found
 
 
@@ -106,7 +122,7 @@ def _is_in(time_ms: int, days: Days) -> bool:
     return days.first <= day_of(time_ms) <= days.last
 
 
-def _bounds(days: Days) -> tuple[int, int]:
+def bounds(days: Days) -> tuple[int, int]:
     """From the first moment of the days, in Unix milliseconds, to the first one after them."""
     ends = (days.first, days.last + timedelta(days=1))
     first, end = (datetime.combine(day, time(), ZONE).timestamp() for day in ends)

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, text
@@ -22,6 +24,7 @@ from broker.storage.projected import (
     DENIED,
     EVERY,
     FACETS,
+    NOTED,
     PARTLY,
     RELEASED,
     Batch,
@@ -155,9 +158,22 @@ class SqlExchangeIndex:
         return [row for row in found if sight.covers(row.shape)]
 
     def at(self, sight: Sight, log_index: int) -> ExchangeRow | None:
-        """The row of one entry."""
+        """The row of one entry, when it is of an exchange."""
         row = self.rows_at([log_index]).get(log_index)
-        return row if row is not None and sight.covers(row.shape) else None
+        if row is None or row.shape.operation in NOTED or not sight.covers(row.shape):
+            return None
+        return row
+
+    def noted(self, sight: Sight, operations: Collection[str], days: Days) -> Sequence[ExchangeRow]:
+        """Every row of some operations, oldest first, whether or not it decided something."""
+        with self._moment() as now:
+            low, high = self._bounds(now.connection, days)
+            having = now.shapes.having["operation"]
+            mask = reduce(or_, (having.get(operation, 0) for operation in operations), 0)
+            ids = [now.shapes.shapes[number].shape_id for number in numbers_in(mask)]
+            found = self._queries.each_among(now.connection, self._read.of_shapes, ids, low=low, high=high)
+            rows = sorted(found, key=lambda row: int(row.log_index))
+            return [row for row in _dressed(now, rows) if sight.covers(row.shape)]
 
     @contextmanager
     def _moment(self) -> Iterator[Moment]:
@@ -336,6 +352,7 @@ class _Reads:
         self.downwards: Rows = (
             select(*columns).where(*within).order_by(row.log_index.desc()).limit(bindparam("limit"))
         )
+        self.of_shapes: Rows = select(*columns).where(queries.among(row.shape_id), *within)
         self.exchange: Rows = (
             select(*columns)
             .where(row.exchange == bindparam("exchange"), text("exchange <> ''"))

@@ -7,7 +7,8 @@ day in Amsterdam. So a facet is counted over shapes, never over rows.
 
 Every reading takes a `Sight` first: an organisation sees the exchanges in which it sends or receives.
 A signal's confirmation decides nothing: it shows in `exchange` and as `acknowledged`, and is counted nowhere. Nor
-is a follow-up without a decision: it shows in `exchange`, between the parties of its signal.
+is a follow-up without a decision: it shows in `exchange`, between the parties of its signal. What is not about an
+exchange at all, and is wanted for the year's numbers (`NOTED`), shows in `noted` alone.
 """
 
 import hashlib
@@ -28,7 +29,9 @@ ZONE = ZoneInfo("Europe/Amsterdam")
 ACKNOWLEDGE = "signal.acknowledge"
 FOLLOW_UP = "followup."  # how their operations begin
 ENDS = ("signal.destroy", "retention.shorten", "retention.restore")  # what is told of a signal's end
+NOTED = ("subject.find", "card.revoke", "epoch.compromise", "party.stop", "stop.set")
 RELEASED, PARTLY, DENIED = "released", "partly", "denied"
+DELAYABLE = "must-inform-delayable"
 YEARS = (2000, 2999)
 
 
@@ -37,7 +40,8 @@ class Shape:
     """What entries of exchanges have in common. Empty: not said in the entry.
 
     `result` is `released`, `partly` (some fields withheld) or `denied`; `rule` and `reason` are the first, the
-    most decisive; `acknowledged` is `yes` or `no` for what was delivered.
+    most decisive; `acknowledged` is `yes` or `no` for what was delivered. `notice` says whether the recipient of what
+    passed tells the data subject (`sluis.policy.rules.Notice`), or `DELAYABLE` where the rules name a ground to wait.
     """
 
     operation: str
@@ -53,6 +57,7 @@ class Shape:
     delivery: str
     outcome: str
     acknowledged: str
+    notice: str = ""
     articles: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
 
@@ -97,7 +102,7 @@ FACETS: Mapping[str, str] = MappingProxyType(
         **{name: name for name in ("rule", "reason")},
         "article": "articles",
         "category": "categories",
-        **{name: name for name in ("policy", "delivery", "outcome", "acknowledged")},
+        **{name: name for name in ("policy", "delivery", "outcome", "acknowledged", "notice")},
     }
 )
 
@@ -281,7 +286,11 @@ class ExchangeIndex(Protocol):
         ...
 
     def at(self, sight: Sight, log_index: int) -> ExchangeRow | None:
-        """The row of one entry."""
+        """The row of one entry, when it is of an exchange."""
+        ...
+
+    def noted(self, sight: Sight, operations: Collection[str], days: Days) -> Sequence[ExchangeRow]:
+        """Every row of some operations, oldest first, whether or not it decided something."""
         ...
 
 

@@ -11,6 +11,7 @@ from sluis.cli import (
     audit_adl,
     audit_evidence,
     audit_receipts,
+    audit_statistics,
     audit_subject,
     console,
     demo,
@@ -57,7 +58,7 @@ for topic in (policy_test, policy_change, policy_office):
     policy.app.registered_commands += topic.app.registered_commands
 policy_export.export.registered_commands += policy_odrl.app.registered_commands
 policy.app.add_typer(policy_export.export, name="export")
-for audit_topic in (audit_adl, audit_evidence, audit_receipts, audit_subject):
+for audit_topic in (audit_adl, audit_evidence, audit_receipts, audit_statistics, audit_subject):
     audit.app.registered_commands += audit_topic.app.registered_commands
 app.command("register")(exchange.register)
 app.command("push")(exchange.push)

@@ -85,7 +85,8 @@ broker revoke-card|broker epoch list|broker epoch announce|broker epoch compromi
 broker epoch retire|broker serve|broker admit|broker enrol|broker reindex|broker retire|broker stop|broker resume
 evaluator serve|evaluator epochs|evaluator destroy|witness serve
 audit verify|audit show|audit prove|audit check|audit adl|audit policy
-audit bundle|audit receipts|audit gossip|audit subject|console link|policy explain|policy test|policy check|policy at
+audit bundle|audit receipts|audit gossip|audit statistics|audit subject|console link
+policy explain|policy test|policy check|policy at
 policy show|policy read|policy diff|policy analyse|policy current|policy propose|policy approve|policy activate
 policy history|policy replay|policy export cedar|policy export odrl|register|push|receive|match|demo
 answer|ask|attend|broker expire|broker hold|broker holds|broker lift-hold|broker scrub|correct|feedback

@@ -15,7 +15,8 @@ from broker.storage.projected import Days
 from sluis.client.sender import new_uuid7
 from sluis.policy.bundle import default_directory, read_files
 from tests.console_world import browse
-from tests.world import FIRM, VALUES, World
+from tests.unit.test_subject_search import find
+from tests.world import FIRM, OTHER_FIRM, VALUES, World
 
 YEAR, BEFORE = (Days(date(year, 1, 1), date(year, 12, 31)) for year in (2026, 2025))
 PATH = "/rapporten/jaarcijfers"
@@ -142,3 +143,33 @@ async def test_of_few_signals_nothing_is_shown(world: World) -> None:
         assert numbers[row] == "verborgen", row
     assert numbers["Mediaan van signaal tot eerste terugmelding"] == "verborgen"
     assert ">bevestigd: " not in page
+
+
+async def test_the_page_shows_the_other_numbers_and_says_what_the_log_cannot_know(world: World) -> None:
+    signals = await lived(world, told=12, untold=11)
+    for signal in signals[:12]:
+        codes = {"outcome": "CONFIRMED", "measure": "CERTIFICATE_SUSPENDED"}
+        await world.follow_up("feedback", signal, world.cast.sna, codes=codes)
+    for _ in range(10):
+        await find(world, world.cast.nla, FIRM)
+    await find(world, world.cast.nla, OTHER_FIRM)
+    page, numbers = await shown(world)
+    assert numbers["certificaat geschorst"] == "10"
+    assert numbers["geen maatregel genoemd"] == "0"
+    assert numbers["Signalen met een terugmelding"] == "10"
+    assert ">certificaat geschorst: 10</p>" in page
+    # One search that found nothing is hidden, and so is the other part of the whole.
+    assert (
+        numbers["er was niets te vinden"]
+        == numbers["er was een uitwisseling over de betrokkene"]
+        == "verborgen"
+    )
+    assert numbers["Keren dat is gezocht"] == "10"
+    assert numbers["aan het eind van het jaar nog weg"] == "0"
+    assert ">andere soorten: 25</p>" in page  # of each kind that is named, there was none
+    assert ">hoeft niet in te lichten: 25</p>" in page
+    for said in (
+        "Per provincie is er niets te tellen.",
+        "Of de betrokkene echt is ingelicht, later of te laat",
+    ):
+        assert said in page
