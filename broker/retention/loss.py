@@ -4,7 +4,8 @@
 A rule may give `retention_after_loss`. For each signal that has one, the register of its domain is read again whenever
 a register changed, and each day. The day of loss is the day after the last period that ended; for a subject that is no
 longer listed, the day on which that was first seen. Is the certificate there again before the end, then the ordinary
-term holds again. A register that nobody keeps any more says nothing, and moves no end.
+term holds again; what has ended stays so, also where a hold keeps it. A register that nobody keeps any more says
+nothing, and moves no end.
 
 {"operation": "retention.shorten" | "retention.restore", "exchange": UUID, "previous": LOG INDEX OF THE PUSH,
  "sender", "recipient", "term": "P6M", "counted_from": TIME, "until": TIME, "outcome": ...}
@@ -43,7 +44,7 @@ class LookForLoss:
         found = [
             signal
             for signal in step.tx.retention.signals(self.signal_ids)
-            if signal.destroyed_index is None and signal.after_loss
+            if signal.destroyed_index is None and signal.after_loss and step.now_ms < signal.retain_until_ms
         ]
         step.read_more(
             Needs(registers=frozenset(key for signal in found for key in prover.needs(subject_of(signal))))

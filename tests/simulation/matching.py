@@ -235,9 +235,7 @@ class Matching:
             layers.append(Layer(header.since, header.until, header.bits, values))
             self.given.add((header.until, epoch))
             self.model.log.append(("match.digest", "given"))
-        # What came back after its end is in the next whole digest, within a month.
-        lying = [signal for signal in self.model.lying(epoch) if not signal.revived]
-        assert all(self.found(epoch, self._pseudonym(signal)) for signal in lying)
+        assert all(self.found(epoch, self._pseudonym(signal)) for signal in self.model.lying(epoch))
 
     def _pseudonym(self, signal: Signal) -> bytes:
         return pseudonym_of(FIRMS[signal.firm], signal.epoch)

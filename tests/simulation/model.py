@@ -68,7 +68,6 @@ class Signal:
     term_ms: int = 0  # its end, unless the certificate is lost
     until_ms: int = 0
     lost_ms: int | None = None
-    revived: bool = False  # it had ended, was kept all the same, and then the certificate was there again
     taken_back: bool = False
     gone: bool = False
     released: bool = False
@@ -363,8 +362,8 @@ class Model:
         """BAAI 2:3: six months after the certificate was lost, unless it is there again."""
         now = self.now()
         register = self.registers.get((signal.recipient, signal.epoch))
-        if register is None:
-            return  # then nobody knows, and what was known last holds
+        if register is None or signal.until_ms <= now:
+            return  # then nobody knows, and what was known last holds; or it has ended, and stays so
         if register.holds(signal.firm, self.today):
             signal.lost_ms = None
         else:
@@ -372,6 +371,5 @@ class Model:
             if signal.firm in register.last_days:
                 moments.append(midnight_after(register.last_days[signal.firm]))
             signal.lost_ms = min(moments)
-        lost, before = signal.lost_ms, signal.until_ms
+        lost = signal.lost_ms
         signal.until_ms = signal.term_ms if lost is None else min(signal.term_ms, months_after(lost, 6))
-        signal.revived = signal.revived or before <= now < signal.until_ms

@@ -82,6 +82,24 @@ def test_a_correction_keeps_the_end_that_a_lost_certificate_gave(scene: Scene) -
     assert (fine.gone, right.gone) == (True, True)
 
 
+def test_what_has_ended_does_not_come_back_with_its_certificate(scene: Scene) -> None:
+    """A hold kept it beyond the six months; then the certificate was there again, and it could be asked for again."""
+    fine = scene.fine(days=900)
+    scene.is_held(number=-1, twice=False, party=True)
+    scene.play.register(epoch=FIRST, to=scene.cast.sna)  # the certificate is lost
+    for days in (1, 100, 84):
+        scene.passes(days)
+        scene.play.register(epoch=FIRST, to=scene.cast.sna)
+    assert fine.until_ms <= scene.model.now()
+    scene.play.register(FIRM, epoch=FIRST, to=scene.cast.sna)
+    scene.passes(days=1)
+    scene.all_is_well()
+    assert fine.until_ms <= scene.model.now()
+    scene.is_let_go(number=0)
+    scene.passes(days=1)
+    assert fine.gone
+
+
 def test_the_right_fact_reaches_whoever_watches(scene: Scene) -> None:
     """A correction said that what the body had was wrong, and what is right lay there until it asked by itself."""
     scene.watch_list([FIRM], FIRST, days=60)
