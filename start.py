@@ -29,7 +29,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "sluis-start.json"
 UNFINISHED = ROOT / ".venv.unfinished"
 USAGE = """usage: python3 start.py demo [--once] ...    a day of exchanges between invented parties, on this machine
-       python3 start.py test [-k NAME] ...   the tests (pytest), by two workers; by one with -n 0
+       python3 start.py test [-k NAME] ...   the tests (pytest), by three workers; by one with -n 0
 """
 # What another environment left behind would make ours import the wrong things, or compile them in every process.
 FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
@@ -165,12 +165,15 @@ def _run(command: str, rest: list[str]) -> int:
 
 
 def _workers(rest: list[str]) -> list[str]:
-    """Divide the tests over two workers, unless there is one core or the arguments divide them otherwise."""
+    """Divide the tests over three workers, unless there is one core or the arguments divide them otherwise.
+
+    On two cores: many tests wait for processes and clocks, and meanwhile another has the core.
+    """
     said = ("-n", "--numprocesses", "--dist", "--pdb", "--trace")
     own = any(word.startswith(said) or word.endswith("no:xdist") for word in rest)
     if own or (os.cpu_count() or 1) < 2:
         return []
-    return ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    return ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def _environment() -> dict[str, str]:

@@ -201,6 +201,8 @@ def _postgres(url: URL, wait_ms: int) -> Engines:
         "idle_in_transaction_session_timeout": _STATEMENT_MS,
         # Every read has its index. A plan made while a table was small would scan it, and is kept while it grows.
         "enable_seqscan": "off",
+        # Without scans a plan may look dear enough to be compiled, which takes a hundred times as long as the read.
+        "jit": "off",
     }
     options = " ".join(
         [str(url.query.get("options", "")), *(f"-c {name}={value}" for name, value in settings.items())]

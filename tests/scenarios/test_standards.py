@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from demo.cast import CastMember
 from sluis.cli.audit_adl import app
 from sluis.keys import ROOTS, TLS_CERTIFICATE, TLS_KEY
+from tests.scenarios.calls import log_size
 from tests.scenarios.scene import Scene
 
 EVALUATION = "/access/v1/evaluation"
@@ -86,6 +87,8 @@ def test_a_participant_is_answered_and_nobody_else(shared: Scene, adl: Draft2020
 
 async def test_the_log_comes_out_as_decision_log_records(shared: Scene, adl: Draft202012Validator) -> None:
     await shared.push(3)
+    async with shared.kit(shared.stage.cast.officer) as kit:
+        await kit.trust.checkpoint(log_size(shared.stage))  # else a push may come in between
     config = shared.stage.write_config(shared.stage.cast.officer)
 
     def run(*options: str) -> Any:
