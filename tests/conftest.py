@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: EUPL-1.2
-"""Two workers (pytest-xdist): what they share among them, and in which order.
+"""Three workers (pytest-xdist): what they share among them, and in which order.
 
 A file goes to one worker, so that a fixture of a file or a scene is made once; so do the files that look at the
 same run of the demo, which also wants the documented ports for itself, and those that share a browser. What takes
@@ -24,8 +24,8 @@ APART = "tests/scenarios/test_crash.py"  # its tests share nothing, and are the 
 FIRST = ("test_crash.py", "test_canary.py", "test_demo.py")
 
 # Beside another worker an example may wait for a core longer than hypothesis's 200 ms.
-settings.register_profile("two workers", deadline=None)
-settings.load_profile("two workers")
+settings.register_profile("workers", deadline=None)
+settings.load_profile("workers")
 
 MEMORY = Path("/dev/shm")  # pytest makes folders in it that only this user can read
 ROOM = 2 << 30
@@ -61,7 +61,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile | 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with whole processes, so that no worker ends with a long file when the other is done."""
+    """Begin with whole processes, so that no worker ends with a long file when the others are done."""
     if hasattr(config, "workerinput"):
         items.sort(key=_place)
 
