@@ -250,9 +250,9 @@ class Play:
         for heard in nla.follow_ups.book.history():
             if heard.statement.act is Act.FULFIL and heard.statement.refers_to == statement:
                 back.receipts[str(heard.statement.author)] = heard.statement.codes["done"]
+        back.statement = statement
         for duty in await _owed(nla, FULFIL, follow_up_id=statement.bytes):
             back.open[duty.debtor_oin] = datetime.fromtimestamp(duty.due_at_ms / 1000, UTC)
-            back.overdue += duty.overdue
 
     # what ended
 
@@ -284,6 +284,16 @@ class Play:
             )
         finally:
             store.close()
+
+
+async def see_late(stage: Stage, back: TakenBack) -> None:
+    """Wait until a receipt that is open is overdue, as the sender's list of `sluis overdue` tells."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    async with Kit.open(stage.settings(stage.cast.inspectorate)) as kit:
+        while back.statement and back.open and not back.late and time.monotonic() < until:
+            owed = await _owed(kit, FULFIL, follow_up_id=back.statement.bytes)
+            back.late = [duty.debtor_oin for duty in owed if duty.overdue]
+            await asyncio.sleep(0 if back.late else 0.25)
 
 
 async def _owed(

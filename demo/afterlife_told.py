@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from adapters.certified_register import CertifiedFirm
@@ -41,7 +42,8 @@ class TakenBack:
     holders: int = 0
     receipts: dict[str, str] = field(default_factory=dict)  # what each holder did, by OIN
     open: dict[str, datetime] = field(default_factory=dict)  # who still owes a receipt, by OIN
-    overdue: int = 0
+    statement: UUID | None = None  # by which it was taken back
+    late: list[str] | None = None  # whose receipt is overdue, by OIN; none: nobody looked
     copies: list[bool] = field(default_factory=list)  # of each holder that answered: its file shows it
 
     def report(self) -> dict[str, object]:
@@ -51,7 +53,7 @@ class TakenBack:
             "holders": self.holders,
             "receipts": sorted(self.receipts.values()),
             "open": len(self.open),
-            "overdue": self.overdue,
+            "overdue": len(self.late or []),
         }
 
 
@@ -104,8 +106,8 @@ class Afterlife:
             "the recall is not open for one of two": self.recalled.holders == 2
             and list(self.recalled.receipts.values()) == ["DESTROYED"]
             and self.recalled.copies == [True]
-            and set(self.recalled.open) == {self.watched.body.oin}
-            and self.recalled.overdue == 0,
+            and set(self.recalled.open) == {self.watched.body.oin},
+            "who is away is not overdue": self.recalled.late in (None, [self.watched.body.oin]),
             "what ended was not destroyed with a record": self.destroyed.get("outcome") == "destroyed"
             and self.destroyed.get("counted_from") == "expiry"
             and self.emptied,
@@ -118,7 +120,7 @@ class Afterlife:
         found = self.found.log_index if self.found else "none"
         told = self.told.log_index if self.told else "none"
         back, due = self.recalled, max(self.recalled.open.values(), default=None)
-        day = f"{due.astimezone(ZONE):%d-%m-%Y}" if due else "unknown"
+        moment = f"{due.astimezone(ZONE):%H:%M:%S}" if due else "unknown"
         body, watcher = self.private.body.name, self.watched.body.name
         lines = [
             f"a hit without showing the misses: {body} tested {self.asked} clients against a digest of "
@@ -132,7 +134,7 @@ class Afterlife:
             f"fine without asking, {told}",
             f"recalled: it was about somebody else, log index {back.log_index}; SNA destroyed its copy, "
             f"{watcher} is away:",
-            f"  its receipt is open until {day}, and overdue after that; seven days do not pass in a demo",
+            f"  its receipt was due at {moment}, and is overdue" + (": Vandaag says so" if console else ""),
             f"ended: a fine that was to live for seconds is destroyed at the broker, log index "
             f"{self.destroyed_index}; SNA destroyed its copy",
         ]

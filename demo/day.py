@@ -26,13 +26,14 @@ from adapters.foundation import certification_bodies, load_registers, pass_on
 from adapters.json_lines import keep_in
 from adapters.labour_inspectorate import PushReport, push_fines
 from adapters.table import ParsedFile
-from demo.afterlife import Play
+from demo.afterlife import Play, see_late
 from demo.afterlife_told import Afterlife
 from demo.epochs import Rotation
 from demo.epochs_told import EpochsChanged
 from demo.own_fines import OwnFines
 from demo.refusals import PartlyReleased, Refusals, Refused
 from demo.rule_change import Office, RuleChange, write_edited
+from demo.rules import rules_of
 from demo.stage import Stage
 from sluis.client import Kit
 from sluis.client.auditor import AuditReport
@@ -106,6 +107,7 @@ class Day:
             self.refuse,
             self.change_rules,
             self.end_epoch,
+            self.look_who_is_late,
             self.audit,
         )
 
@@ -181,6 +183,12 @@ class Day:
         if self.figures.epochs:
             await self._rotation.end(self.figures.epochs)
 
+    async def look_who_is_late(self) -> None:
+        """Whoever has not answered a recall in time is overdue."""
+        self._step("who is late with a receipt", 0)
+        if self.figures.afterlife:
+            await see_late(self._stage, self.figures.afterlife.recalled)
+
     async def refuse(self) -> None:
         """Whoever tries what the law forbids is refused, each for its own reason."""
         refusals = Refusals(self._stage, self._today, self.figures.certified)
@@ -191,7 +199,7 @@ class Day:
     async def change_rules(self) -> None:
         """Two officers put narrower rules in force."""
         self._step("two officers change the rules", 0)
-        write_edited(self._stage.root / "proposed-rules")
+        write_edited(self._stage.root / "proposed-rules", rules_of(self._stage))
         office = Office(self._stage, self._today, self.figures.certified)
         self.figures.change = await office.change_rules()
 

@@ -19,6 +19,7 @@ from broker.policy.replay import Replay, replay
 from broker.storage.open import open_store
 from broker.storage.port import Store
 from demo.cast import CastMember
+from demo.rules import rules_of, write_files
 from demo.stage import AGREEMENT, Stage
 from sluis.client import Kit
 from sluis.client.sender import PushOutcome
@@ -26,7 +27,7 @@ from sluis.errors import Conflict
 from sluis.identifiers import Identifier
 from sluis.keys import write_secret
 from sluis.policy.approval import Act, PolicyStatement
-from sluis.policy.bundle import Bundle, default_directory, read_bundle, read_files
+from sluis.policy.bundle import Bundle, default_directory, read_bundle
 from sluis.signing import SigningKey
 from sluis.stored_zip import pack_zip
 
@@ -100,7 +101,7 @@ class Office:
         for name, function in OFFICERS:
             officers.enrol(name, self._stage.cast.inspectorate.oin, function, self._keys[name].public)
         active = stored_bundle(store, store.activations()[-1].digest)
-        files = _edited()
+        files = _edited(rules_of(self._stage))
         proposed = read_bundle(files)
         compared = diff(active, proposed)
         foreseen = replay(store.decided(0, store.head().tree.size), lambda digest: proposed)
@@ -155,9 +156,8 @@ class Office:
         ).signed(self._keys[officer])
 
 
-def _edited() -> dict[str, bytes]:
-    """The installed rules with the change."""
-    files = read_files(default_directory())
+def _edited(files: dict[str, bytes]) -> dict[str, bytes]:
+    """These rules with the change."""
     name = f"agreements/{AGREEMENT}.yaml"
     text = files[name].decode()
     for old, new in EDITS:
@@ -165,24 +165,20 @@ def _edited() -> dict[str, bytes]:
     return {**files, name: text.encode()}
 
 
-def write_edited(folder: Path) -> None:
+def write_edited(folder: Path, files: dict[str, bytes]) -> None:
     """Keep the proposed rules where a reader of the demo's folder finds them."""
-    for name, data in _edited().items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+    write_files(folder, _edited(files))
 
 
-def write_proposal(folder: Path) -> Path:
-    """The installed rules with their cases as a zip, to propose in the console after the day has changed them."""
-    rules = default_directory()
+def write_proposal(stage: Stage) -> Path:
+    """The first rules with their cases as a zip, to propose in the console after the day has changed them."""
     cases = {
         f"cases/{entry.name}": entry.read_bytes()
-        for entry in rules.joinpath("cases").iterdir()
+        for entry in default_directory().joinpath("cases").iterdir()
         if entry.name.endswith(".yaml")
     }
-    path = folder / "proposal.zip"
-    path.write_bytes(pack_zip({**read_files(rules), **cases}))
+    path = stage.root / "proposal.zip"
+    path.write_bytes(pack_zip({**rules_of(stage), **cases}))
     return path
 
 

@@ -28,6 +28,7 @@ from demo.day import Day, Figures, report_of
 from demo.narrator import Narrator
 from demo.refusals import CANARIES
 from demo.rule_change import enrol_for_console, write_proposal
+from demo.rules import SHORT_SECONDS, write_rules
 from demo.stage import Stage, set_stage
 from demo.trickle import trickle
 from sluis.errors import Conflict, InvalidInput
@@ -127,7 +128,8 @@ def _stage(root: Path, certified: ParsedFile[CertifiedFirm], narrator: Narrator)
     names = sorted({firm.certified_by for firm in certified.accepted})
     if len(names) > MAX_BODIES:
         raise Conflict("wrong-state", f"the demo plays at most {MAX_BODIES} certification bodies")
-    stage = set_stage(root, make_cast(root, names), retention_seconds=LOOK_SECONDS)
+    rules = write_rules(root / "rules")
+    stage = set_stage(root, make_cast(root, names), retention_seconds=LOOK_SECONDS, rules=rules)
     for text in stage.moved:
         narrator.say(f"  {text}")
     return stage
@@ -138,6 +140,9 @@ def _introduce(stage: Stage, narrator: Narrator) -> None:
     for service in stage.services:
         narrator.say(f"  {service.name:<12} listens on {service.address}")
     narrator.say("  fake: the parties, their OINs (test range 00000099), keys, certificates, firms and fines")
+    narrator.say(
+        f"  rules    those of Sluis; one term is shorter: a recall is answered within {SHORT_SECONDS} s, not 7 days"
+    )
     narrator.title("The day")
 
 
@@ -156,7 +161,7 @@ def _invite(stage: Stage, narrator: Narrator) -> None:
             narrator.say(f"  http://{stage.console}{SIGN_IN}?link={people.create_link(officer)}")
             key = enrol_for_console(stage, reference, member, function)
             narrator.say(f"  signs changes of the rules as {function.value} officer with {key}")
-        narrator.say(f"  rules to propose, two years again: {write_proposal(stage.root)}")
+        narrator.say(f"  rules to propose, two years again: {write_proposal(stage)}")
         narrator.say(
             f"  another: sluis console link REFERENCE --organisation OIN --config {stage.broker.folder}/broker.toml"
         )

@@ -139,6 +139,7 @@ class Stage:
     log_vkeys: list[str]
     witness_vkeys: list[str]
     ports: "Ports"
+    rules: Path | None = None  # with which the broker begins; none: the installed ones
 
     @property
     def moved(self) -> list[str]:
@@ -194,10 +195,11 @@ def set_stage(
     tap: bool = True,
     wanted: tuple[int, int, int, int] = PORTS,
     retention_seconds: float = 60.0,
+    rules: Path | None = None,
 ) -> Stage:
     """Make keys and configuration of all services; nothing runs yet. `wanted` ports are as in `PORTS`.
 
-    The broker looks every `retention_seconds` for what has ended.
+    The broker looks every `retention_seconds` for what has ended, and begins with these `rules`, or the installed ones.
     """
     ports = Ports()
     broker_port, *evaluator_ports, witness_port = [ports.pick(port) for port in wanted]
@@ -231,8 +233,9 @@ def set_stage(
             witness_port,
             witness_vkeys,
             tap=tap,
-            retention_seconds=retention_seconds,
+            more={"retention_seconds": retention_seconds, **({"policies": str(rules)} if rules else {})},
         ),
+        rules=rules,
         http=http,
         console=console,
         receipt_key=broker_keys.receipt.public.raw.hex(),
@@ -248,7 +251,7 @@ def admit_cast(stage: Stage) -> None:
     """Register everyone at the broker and announce the first epoch, as its operator would with `sluis broker`."""
     store = open_store(stage.database)
     try:
-        operator = Operator(store, load_bundle(default_directory()), lambda: datetime.now(UTC))
+        operator = Operator(store, load_bundle(stage.rules or default_directory()), lambda: datetime.now(UTC))
         for one in (*stage.cast.participants, *stage.cast.evaluators):
             roots = read_certificates((stage.cast.broker.keys / ROOTS).read_bytes())
             operator.admit((one.folder / "card.json").read_bytes(), one.role, roots)
@@ -280,7 +283,7 @@ def _broker(
     witness_vkeys: list[str],
     *,
     tap: bool,
-    retention_seconds: float,
+    more: Mapping[str, object],
 ) -> Service:
     folder = cast.broker.folder
     config: dict[str, object] = {
@@ -291,7 +294,7 @@ def _broker(
         "keys": str(cast.broker.keys),
         "origin": ORIGIN,
         "checkpoint_seconds": 0.5,
-        "retention_seconds": retention_seconds,
+        **more,
     }
     if tap:
         config["wire_tap"] = str(folder / "wire.tap")

@@ -34,8 +34,9 @@ NEEDED = {
     (Act.FULFIL, "done"): frozenset({"MARKED", "DESTROYED", "NOT_FOUND"}),
     (Act.DESTROY, "reason"): frozenset({"RETENTION_ENDED", "CERTIFICATE_LOST"}),
 }
-_TERM = re.compile(r"P([1-9][0-9]{0,3})D|PT([1-9][0-9]{0,3})H")
-_DAY_MS, _HOUR_MS = 86_400_000, 3_600_000
+_TERM = re.compile(r"P([1-9][0-9]{0,3})D|PT([1-9][0-9]{0,3})([HS])")
+_DAY_MS = 86_400_000
+_UNIT_MS = {"H": 3_600_000, "S": 1_000}  # seconds: for trials
 
 
 def _term(value: str) -> str:
@@ -73,7 +74,8 @@ class Terms(Entry):
         match = _TERM.fullmatch(str(getattr(self, act)))
         if match is None:
             raise InvalidInput("malformed-rule", where=act)
-        return now_ms + (int(match[1]) * _DAY_MS if match[1] else int(match[2]) * _HOUR_MS)
+        days, number, unit = match.groups()
+        return now_ms + (int(days) * _DAY_MS if days else int(number) * _UNIT_MS[unit])
 
 
 class FollowUpWords(Entry):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.rule_change import write_edited
-from sluis.policy.bundle import read_files
+from sluis.policy.bundle import default_directory, read_files
 from sluis.stored_zip import pack_zip
 from tests.browser.everyone import check
 from tests.browser.office import EXCHANGES, Office, come_back_until, run_sluis
@@ -320,7 +320,7 @@ def _sign(office: Office, page: "Page", officer: str) -> None:
 def test_rules_are_proposed_and_approved_by_signing_in_the_browser(
     office: Office, browser: "Browser", page: "Page", tmp_path: Path
 ) -> None:
-    write_edited(tmp_path / "rules")
+    write_edited(tmp_path / "rules", read_files(default_directory()))
     proposal = tmp_path / "rules.zip"
     proposal.write_bytes(pack_zip(read_files(tmp_path / "rules")))
     page.goto(f"{office.url}/voorstellen")
