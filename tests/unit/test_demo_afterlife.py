@@ -56,7 +56,11 @@ def lived() -> Afterlife:
         owed=(1, 0),
         rectified=TakenBack(holders=2, receipts={SNA: "MARKED", AWAY: "MARKED"}, copies=[True, True]),
         recalled=TakenBack(
-            holders=2, receipts={SNA: "DESTROYED"}, open={AWAY: datetime.now(UTC)}, copies=[True]
+            holders=2,
+            receipts={SNA: "DESTROYED"},
+            open={AWAY: datetime.now(UTC)},
+            late=[AWAY],
+            copies=[True],
         ),
         destroyed={"outcome": "destroyed", "counted_from": "expiry"},
         emptied=True,
@@ -76,7 +80,8 @@ BROKEN: dict[str, Callable[[Afterlife], Afterlife]] = {
     "not in the file": lambda life: replace(life, rectified=replace(life.rectified, copies=[True, False])),
     "nobody away": lambda life: replace(life, recalled=replace(life.recalled, open={})),
     "the copy recalled is there": lambda life: replace(life, recalled=replace(life.recalled, copies=[False])),
-    "said to be overdue": lambda life: replace(life, recalled=replace(life.recalled, overdue=1)),
+    "nobody late": lambda life: replace(life, recalled=replace(life.recalled, late=[])),
+    "another late": lambda life: replace(life, recalled=replace(life.recalled, late=[SNA])),
     "no record": lambda life: replace(life, destroyed={}),
     "not emptied": lambda life: replace(life, emptied=False),
     "a copy of what ended": lambda life: replace(life, copy_gone=False),
