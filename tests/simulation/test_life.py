@@ -16,7 +16,7 @@ from tests.simulation.rules_matching import MatchingRules
 from tests.simulation.rules_signals import SignalRules
 from tests.simulation.rules_world import WorldRules
 
-EXAMPLES = int(os.environ.get("SLUIS_SIMULATION", "14"))  # more of them, when somebody has the time
+EXAMPLES = int(os.environ.get("SLUIS_SIMULATION", "12"))  # more of them, when somebody has the time
 # A failure shows the steps that led to it as they were drawn: shrinking them takes many minutes.
 PHASES = tuple(phase for phase in Phase if phase is not Phase.shrink)
 
