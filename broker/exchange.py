@@ -27,8 +27,9 @@ from broker.committer import Committer
 from broker.decide.model import Request
 from broker.facts import FactProver, subject_of
 from broker.followup.duties import owe_after_release, severity_of
+from broker.kept_signal import keep_signal
 from broker.messages import check_idempotency_key, decision_message
-from broker.persons import check_aliases, keep_aliases
+from broker.persons import check_aliases
 from broker.policy.active import ActivePolicy
 from broker.retention.terms import Term, link_of, signal_term
 from broker.ruling import Ruling, rule_on
@@ -163,11 +164,16 @@ class _Push:
     digest: bytes
     current_key: bool  # else it was signed with a key that the sender has replaced
 
+    @property
+    def key(self) -> str:
+        """The sender's idempotency key."""
+        return self.message.idempotency_key
+
     def needs(self) -> Needs:
         header = self.envelope.header
         return Needs(
             parties=frozenset({header.sender, header.recipient}),
-            answers=frozenset({(self.sender.oin, self.message.idempotency_key)}),
+            answers=frozenset({(self.sender.oin, self.key)}),
             signals=frozenset({header.signal_id.bytes}),
             registers=self.desk.prover.needs(subject_of(header)) | self._watched(),
             previous=frozenset({header.previous.bytes} if header.previous else ()),
@@ -179,9 +185,7 @@ class _Push:
 
     def settle(self, step: Step) -> exchange_pb2.PushResponse:
         admit(step, self.sender)
-        if (
-            first := first_answer(step, self.sender.oin, self.message.idempotency_key, self.digest)
-        ) is not None:
+        if (first := first_answer(step, self.sender.oin, self.key, self.digest)) is not None:
             answer = exchange_pb2.PushResponse.FromString(first.answer)
             answer.repeated_request = True
             return answer
@@ -252,7 +256,7 @@ class _Push:
         step.remember(
             FirstAnswer(
                 oin=self.sender.oin,
-                key=self.message.idempotency_key,
+                key=self.key,
                 content_digest=self.digest,
                 answer=answer.SerializeToString(),
                 log_index=logged.index,
@@ -269,30 +273,15 @@ class _Push:
         term: Term,
     ) -> None:
         header = self.envelope.header
-        redaction = self.desk.signer.redaction(self.envelope, withheld)
-        signal = StoredSignal(
-            signal_id=header.signal_id.bytes,
-            pushed_index=index,
-            sender=header.sender,
-            recipient=header.recipient,
-            agreement=header.agreement,
-            kind=header.kind,
-            purpose=header.purpose,
-            delivery=header.delivery.value,
-            epoch=header.epoch,
-            pseudonym=header.pseudonym,
-            expires_at_ms=header.expires_at_ms,
-            envelope=self._minimised(withheld).SerializeToString(),
-            redaction=redaction.SerializeToString(),
-            retain_until_ms=term.until_ms,
-            term_until_ms=term.until_ms,
-            term=term.text,
-            after_loss=term.after_loss,
-            previous=origin.bytes if origin else None,
-            severity=severity_of(header.claims),
+        signal = keep_signal(
+            step,
+            header,
+            index,
+            self._minimised(withheld),
+            self.desk.signer.redaction(self.envelope, withheld),
+            term,
+            previous=origin,
         )
-        step.keep(signal)
-        keep_aliases(step, signal, header)
         if header.delivery is DeliveryMode.MAILBOX:
             step.deliver(
                 Delivery(log_index=index, recipient=header.recipient, signal_id=header.signal_id.bytes)

@@ -12,6 +12,20 @@ from adapters.json_lines import keep_in
 from sluis.client import Kit
 from sluis.client.receiver import ReceivedSignal
 from sluis.client.sender import PushOutcome
+from sluis.identifiers import Identifier
+
+
+def fine_on(establishment: Identifier, decided: date) -> Fine:
+    """A fine for paying too little, decided on a day."""
+    return Fine(
+        line=0,
+        establishment=establishment,
+        law="WML",
+        article="7",
+        count=1,
+        found_on=decided,
+        decided_on=decided,
+    )
 
 
 class OwnFines:
@@ -25,15 +39,7 @@ class OwnFines:
         """A fine on this firm. Raises ValueError when it was fined on every one of the days."""
         for days in range(1, 300):
             decided = self._today - timedelta(days=days)
-            fine = Fine(
-                line=0,
-                establishment=firm.establishment,
-                law="WML",
-                article="7",
-                count=1,
-                found_on=decided,
-                decided_on=decided,
-            )
+            fine = fine_on(firm.establishment, decided)
             if (key := (fine.establishment, fine.provision, decided)) not in self._taken:
                 self._taken.add(key)
                 return fine

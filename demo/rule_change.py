@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from adapters.fines import Fine
 from adapters.labour_inspectorate import fine_draft
 from broker.policy.activation import Activated, Activator
 from broker.policy.active import stored_bundle
@@ -19,6 +18,7 @@ from broker.policy.replay import Replay, replay
 from broker.storage.open import open_store
 from broker.storage.port import Store
 from demo.cast import CastMember
+from demo.own_fines import fine_on
 from demo.rules import rules_of, write_files
 from demo.stage import AGREEMENT, Stage
 from sluis.client import Kit
@@ -131,16 +131,7 @@ class Office:
 
     async def _push(self, days: int) -> PushOutcome:
         """A fine of so many days ago: under two years, over one."""
-        decided = self._today - timedelta(days=days)
-        fine = Fine(
-            line=0,
-            establishment=self._certified,
-            law="WML",
-            article="7",
-            count=1,
-            found_on=decided,
-            decided_on=decided,
-        )
+        fine = fine_on(self._certified, self._today - timedelta(days=days))
         async with Kit.open(self._stage.settings(self._stage.cast.inspectorate)) as kit:
             (outcome,) = await kit.sender.push([fine_draft(fine, self._stage.cast.foundation.oin)])
         return outcome

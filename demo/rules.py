@@ -11,8 +11,8 @@ from demo.stage import Stage
 from sluis.policy.bundle import default_directory, read_files
 
 FILE = "catalog/follow_ups.yaml"
-TERM, SHORT = "fulfil: P7D", "fulfil: PT10S"
 SHORT_SECONDS = 10
+TERM, SHORT = "fulfil: P7D", f"fulfil: PT{SHORT_SECONDS}S"
 
 
 def write_rules(folder: Path) -> Path:

@@ -17,8 +17,8 @@ from broker.decide.model import Party, Request
 from broker.exchange import Desk, check_times, kept_fields
 from broker.facts import subject_of
 from broker.followup.duties import owe_after_release, severity_of
+from broker.kept_signal import keep_signal
 from broker.match.watch import Watching
-from broker.persons import keep_aliases
 from broker.record import bind_signal
 from broker.retention.terms import replacement_term
 from broker.step import Logged, Needs, Step, new_salt
@@ -143,28 +143,14 @@ def _keep(
     [before] = step.tx.retention.signals([first.signal_id])
     term = replacement_term(before, header.expires_at_ms)
     fields = [WithheldField(index=index, reason=NOT_IN_FIRST, rule_id="") for index in withheld]
-    signal = StoredSignal(
-        signal_id=header.signal_id.bytes,
-        pushed_index=logged.index,
-        sender=header.sender,
-        recipient=header.recipient,
-        agreement=header.agreement,
-        kind=header.kind,
-        purpose=header.purpose,
-        delivery=header.delivery.value,
-        epoch=header.epoch,
-        pseudonym=header.pseudonym,
-        expires_at_ms=header.expires_at_ms,
-        envelope=envelope_to_wire(withhold(envelope, withheld)).SerializeToString(),
-        redaction=desk.signer.redaction(envelope, fields).SerializeToString(),
-        severity=severity_of(header.claims),
-        retain_until_ms=term.until_ms,
-        term_until_ms=term.until_ms,
-        term=term.text,
-        after_loss=term.after_loss,
+    signal = keep_signal(
+        step,
+        header,
+        logged.index,
+        envelope_to_wire(withhold(envelope, withheld)),
+        desk.signer.redaction(envelope, fields),
+        term,
     )
-    step.keep(signal)
-    keep_aliases(step, signal, header)
     if before.lost_at_ms is not None:
         # The months after a lost certificate go on: a correction does not let them begin anew.
         until_ms = min(before.retain_until_ms, term.until_ms)
